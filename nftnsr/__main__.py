@@ -1,0 +1,7 @@
+"""`python -m nftnsr`."""
+
+import sys
+
+from nftnsr.cli import main
+
+sys.exit(main())

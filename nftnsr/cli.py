@@ -1,0 +1,110 @@
+"""The command line: parses, dispatches, and turns every failure into a message."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Literal, assert_never, cast, get_args
+
+from nftnsr import __version__
+from nftnsr.commands.console import TROUBLE, Console
+
+Verb = Literal["validate", "compile", "diff", "apply", "down", "rehearse", "recover"]
+
+_SPEC = "TOML files; without any, every /etc/nftnsr/*.toml"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = parser().parse_args(arguments)
+    console = Console(json=options.json, quiet=options.quiet)
+    try:
+        return _run(cast(Verb, options.verb), options, console)
+    except KeyboardInterrupt:
+        console.warn("nftnsr: interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader has gone (`| head`); Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return TROUBLE
+    except Exception as error:
+        from nftnsr.commands.failures import explain
+
+        return explain(error, console)
+
+
+def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:
+    # Imported late: a command pays only for what it needs.
+    match verb:
+        case "validate":
+            from nftnsr.commands import validate
+
+            return validate.run(options, console)
+        case "compile":
+            from nftnsr.commands import compile
+
+            return compile.run(options, console)
+        case "diff":
+            from nftnsr.commands import diff
+
+            return diff.run(options, console)
+        case "apply":
+            from nftnsr.commands import apply
+
+            return apply.run(options, console)
+        case "down":
+            from nftnsr.commands import down
+
+            return down.run(options, console)
+        case "rehearse":
+            from nftnsr.commands import rehearse
+
+            return rehearse.run(options, console)
+        case "recover":
+            from nftnsr.commands import recover
+
+            return recover.run(options, console)
+        case _:
+            assert_never(verb)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="nftnsr",
+        description="Turns a public interface into a NAT router in a network namespace.",
+    )
+    top.add_argument("--version", action="version", version=f"nftnsr {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    made = {verb: _verb(verbs, verb) for verb in get_args(Verb)}
+    for verb in ("validate", "compile", "diff", "apply", "rehearse"):
+        made[verb].add_argument("spec", nargs="*", metavar="SPEC", help=_SPEC)
+    made["down"].add_argument(
+        "what", nargs="*", metavar="SPEC|NAME", help="TOML files or names of routers"
+    )
+    made["compile"].add_argument(
+        "--ruleset", action="store_true", help="print the nftables rulesets only"
+    )
+    return top
+
+
+_HELP: dict[Verb, str] = {
+    "validate": "report every problem in the spec (no root)",
+    "compile": "print the ruleset and the operations (no root)",
+    "diff": "show how the kernel differs from the spec: exit 0 same, 1 differs, 2 trouble",
+    "apply": "make the kernel what the spec says, or leave it as it was",
+    "down": "give the host back what it had before the first apply",
+    "rehearse": "try the spec with real packets in throw-away namespaces",
+    "recover": "undo what a crash left half done",
+}
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], verb: Verb
+) -> argparse.ArgumentParser:
+    made = verbs.add_parser(verb, help=_HELP[verb], description=_HELP[verb])
+    made.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+    made.add_argument("--quiet", "-q", action="store_true", help="print no remarks")
+    return made

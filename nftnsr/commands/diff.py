@@ -1,0 +1,44 @@
+"""`nftnsr diff`: how the kernel differs from the spec, with the exit status of diff(1)."""
+
+from __future__ import annotations
+
+from argparse import Namespace as Options
+
+from nftnsr.commands import specs
+from nftnsr.commands.console import DIFFERS, OK, Console
+from nftnsr.kernel.machine import Machine
+from nftnsr.report.differences import differences_json, differences_text
+from nftnsr.state.difference import difference
+from nftnsr.transaction import journal
+from nftnsr.transaction.apply import Refused
+from nftnsr.transaction.intents import apply_intent
+from nftnsr.transaction.preflight import obstacles
+
+
+def run(options: Options, console: Console) -> int:
+    spec = specs.chosen(options.spec)
+    specs.require_root()
+    with Machine() as machine:
+        intent, found = apply_intent(machine, spec)
+        in_the_way = obstacles(machine, spec, intent.wanted, found)
+    if not_ours := tuple(o for o in in_the_way if o.foreign):
+        raise Refused(not_ours)
+    differences = difference(intent.wanted, found)
+    unfinished = journal.unfinished()
+    console.document(
+        {
+            "same": not differences,
+            "differences": differences_json(differences),
+            "obstacles": [o.message for o in in_the_way],
+            "unfinished": None if unfinished is None else unfinished.command,
+        }
+    )
+    if unfinished is not None:
+        console.warn(f"nftnsr: an unfinished {unfinished.command} waits for `nftnsr recover`")
+    if not differences:
+        return OK
+    console.say(differences_text(differences, colour=console.colour))
+    for obstacle in in_the_way:
+        console.warn(f"nftnsr: {obstacle.message}\n  hint: {obstacle.hint}")
+    console.note(f"\n`nftnsr apply{specs.words(options.spec)}` puts this right.")
+    return DIFFERS

@@ -1,0 +1,69 @@
+"""Every way in which a command can fail, as a message and an exit status."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+from nftnsr.commands.console import TROUBLE, UNDO_FAILED, Console
+from nftnsr.commands.specs import NoSpec
+from nftnsr.kernel.errors import KernelError
+from nftnsr.report.differences import differences_text
+from nftnsr.report.problems import problems_json, problems_text
+from nftnsr.spec import SpecError
+from nftnsr.state.difference import Difference
+from nftnsr.transaction.apply import Refused
+from nftnsr.transaction.journal import Busy
+from nftnsr.transaction.records import RecordError
+from nftnsr.transaction.signals import Interrupted
+from nftnsr.transaction.transact import Crashed, Stuck, UndoFailed, Undone
+
+
+def explain(error: Exception, console: Console) -> int:
+    """Tell a person what happened, what state the machine is in, and what to do."""
+    if os.environ.get("NFTNSR_DEBUG"):
+        console.warn("".join(traceback.format_exception(error)))
+    match error:
+        case SpecError(problems=problems):
+            console.warn(problems_text(problems, console.colour_of_messages))
+            console.document({"valid": False, "problems": problems_json(problems)})
+            return TROUBLE
+        case UndoFailed():
+            message = _undo_failed(error)
+        case Undone(cause=cause):
+            message = f"{_sentence(cause)}\neverything is as it was before"
+        case _:
+            message = _sentence(error)
+    console.warn(f"nftnsr: {message}")
+    console.document({"error": message})
+    return UNDO_FAILED if isinstance(error, UndoFailed) else TROUBLE
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case Refused(obstacles=obstacles):
+            return "\n".join(f"{o.message}\n  hint: {o.hint}" for o in obstacles)
+        case KernelError(hint=str() as hint):
+            return f"{error.message}\n  hint: {hint}"
+        case Stuck(left=left):
+            return f"{error}:\n{_indented(left)}"
+        case KernelError() | RecordError() | Busy() | NoSpec() | Interrupted() | Crashed():
+            return str(error)
+        case OSError(strerror=str() as reason, filename=name):
+            return f"{name}: {reason}" if name else reason
+        case _:
+            hint = "set NFTNSR_DEBUG=1 to see where, and please report it"
+            return f"internal error: {type(error).__name__}: {error}\n  hint: {hint}"
+
+
+def _undo_failed(error: UndoFailed) -> str:
+    refusals = "".join(f"\n  {refusal.message}" for refusal in error.errors)
+    return (
+        f"{_sentence(error.cause)}\nand the undo did not succeed:{refusals}\n"
+        f"to be as it was before, this is left to do (the journal is kept; "
+        f"`nftnsr recover` tries again):\n{_indented(error.left)}"
+    )
+
+
+def _indented(left: tuple[Difference, ...]) -> str:
+    return "".join(f"  {line}\n" for line in differences_text(left).splitlines())

@@ -1,0 +1,52 @@
+"""Links and addresses: the uplink in the namespace, the veth pair between it and the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from ipaddress import IPv6Interface
+
+from nftnsr.compile.families import family
+from nftnsr.spec.model import Router
+from nftnsr.state.model import HOST, OURS, Address, Link
+
+_MTU = 1500  # the kernel's own for a veth, said so that a change of it is seen
+
+
+def router_links(router: Router) -> Iterator[Link]:
+    yield Link("lo", alias=OURS)
+    yield _veth(router, router.host.peer, (HOST, router.host.interface), "router")
+    yield Link(router.uplink)
+
+
+def host_link(router: Router) -> Link:
+    return _veth(router, router.host.interface, (router.name, router.host.peer), "host")
+
+
+def router_addresses(router: Router) -> Iterator[Address]:
+    host = router.host
+    yield from (Address(host.peer, i) for i in host.router_addresses)
+    if family(router, 6):
+        yield Address(host.peer, IPv6Interface((host.router_link_local, 64)))
+    yield from (Address(router.uplink, i) for i in router.addresses)
+
+
+def host_addresses(router: Router) -> Iterator[Address]:
+    host = router.host
+    yield from (Address(host.interface, i) for i in host.addresses)
+    if family(router, 6):
+        yield Address(host.interface, IPv6Interface((host.link_local, 64)))
+
+
+def _veth(router: Router, name: str, peer: tuple[str, str], end: str) -> Link:
+    return Link(name, peer=peer, mac=_mac(router, end), mtu=_MTU)
+
+
+def _mac(router: Router, end: str) -> str:
+    """A MAC of our own, the same at every apply.
+
+    udev's MACAddressPolicy=persistent rewrites the random MAC of a new veth; a given one it leaves.
+    """
+    digest = sha256(f"nftnsr {router.name} {end}".encode()).digest()
+    # 0x02: locally administered, unicast (IEEE 802, section 8.2).
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))

@@ -1,0 +1,81 @@
+"""What a router has in each address family; the other concerns ask here and nowhere else."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+
+from attrs import frozen
+
+from nftnsr.spec.model import Address, Interface, Network, Router
+
+_ULA = IPv6Network("fc00::/7")
+
+
+@frozen
+class Family:
+    """One address family of a router, in nft's words, with the addresses that the spec gives it."""
+
+    version: int
+    public: tuple[Interface, ...]
+    host: tuple[Interface, ...]
+    router: tuple[Interface, ...]
+    networks: tuple[Network, ...]
+
+    @property
+    def name(self) -> str:
+        """As in `meta nfproto ipv4`."""
+        return f"ipv{self.version}"
+
+    @property
+    def keyword(self) -> str:
+        """As in `ip daddr`."""
+        return "ip" if self.version == 4 else "ip6"
+
+    @property
+    def address_type(self) -> str:
+        return f"ipv{self.version}_addr"
+
+    @property
+    def inside(self) -> tuple[Network, ...]:
+        """All that is behind the router: the host's own addresses and the networks behind it."""
+        own: tuple[Network, ...] = tuple(_single(i.ip) for i in self.host)
+        return (*own, *self.networks)
+
+    @property
+    def routed(self) -> tuple[Network, ...]:
+        """The part of `inside` that may go out: all of IPv4 (it is masqueraded), no ULA."""
+        return tuple(n for n in self.inside if not is_ula(n))
+
+    def reaches(self, address: Address) -> bool:
+        """Whether the veth's router end has `address` on its link."""
+        return any(address in i.network for i in self.router)
+
+
+def families(router: Router) -> tuple[Family, ...]:
+    """The families in which the uplink has an address, IPv4 first."""
+    found = tuple(_family(router, version) for version in (4, 6))
+    return tuple(f for f in found if f.public)
+
+
+def family(router: Router, version: int) -> Family | None:
+    """One family, or None where the uplink has no address of it."""
+    return next((f for f in families(router) if f.version == version), None)
+
+
+def is_ula(network: Network) -> bool:
+    """Whether `network` is an IPv6 unique local one (RFC 4193), which never leaves the uplink."""
+    return isinstance(network, IPv6Network) and network.subnet_of(_ULA)
+
+
+def _family(router: Router, version: int) -> Family:
+    return Family(
+        version,
+        tuple(i for i in router.addresses if i.version == version and not i.is_link_local),
+        tuple(i for i in router.host.addresses if i.version == version),
+        tuple(i for i in router.host.router_addresses if i.version == version),
+        tuple(n for n in router.host.networks if n.version == version),
+    )
+
+
+def _single(address: Address) -> Network:
+    return IPv4Network(address) if address.version == 4 else IPv6Network(address)

@@ -1,0 +1,84 @@
+"""The forward filter: what may pass through the router, and nothing else.
+
+A layer-2 neighbour of the uplink can send packets for any destination to the router's MAC. So the
+policy is drop; out goes what comes from inside with an address of the inside, in goes what a
+forward translated, and over IPv6 what is meant for the host's own addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nftnsr.compile.families import Family, families, family, is_ula
+from nftnsr.compile.nat import sources
+from nftnsr.spec.model import Forward, Router
+from nftnsr.state.model import Chain, Set
+from nftnsr.state.words import TABLE, anonymous_set, nft_network
+
+_ANYONE, _SOURCES = "inbound_ipv6", "inbound_ipv6_sources"
+
+
+def sets(router: Router) -> Iterator[Set]:
+    """The host's ports that are open over IPv6, where `inbound_ipv6` is "forwards"."""
+    each = family(router, 6)
+    if each is None or not _closed(router):
+        return
+    here = [f for f in router.forward if f.target is None and f.target_port is None]
+    port = "inet_proto . inet_service"
+    if anyone := frozenset(f"{f.protocol} . {f.ports}" for f in here if not f.sources):
+        yield Set(TABLE, "set", _ANYONE, (f"type {port}", "flags interval"), anyone)
+    if some := frozenset(e for f in here for e in _from_sources(f, each)):
+        yield Set(TABLE, "set", _SOURCES, (f"type ipv6_addr . {port}", "flags interval"), some)
+
+
+def chains(router: Router) -> Iterator[Chain]:
+    policy = "drop" if router.forward_filter else "accept"
+    hook = f"type filter hook forward priority filter; policy {policy};"
+    if rules := tuple(_rules(router)):
+        yield Chain(TABLE, "forward", hook, rules)
+
+
+def _rules(router: Router) -> Iterator[str]:
+    verdicts = ["established : accept", "related : accept"] * router.forward_filter
+    verdicts += ["invalid : drop"] * router.drop_invalid
+    if verdicts:
+        # An invalid packet is not translated: it would leave with its private source address.
+        yield f"ct state vmap {{ {', '.join(verdicts)} }}"
+    if not router.forward_filter:
+        return
+    veth = router.host.peer
+    for each in families(router):
+        if each.routed:
+            inside = anonymous_set(nft_network(n) for n in each.routed)
+            out = f'iifname "{veth}" oifname "{router.uplink}"'
+            yield f"{out} {each.keyword} saddr {inside} accept"
+    if router.forward:
+        yield f'oifname "{veth}" ct status dnat accept'
+    if each6 := family(router, 6):
+        yield from _inbound(router, each6)
+
+
+def _inbound(router: Router, each: Family) -> Iterator[str]:
+    own = [nft_network(n) for n in each.inside[: len(each.host)] if not is_ula(n)]
+    if not own:
+        return
+    to_host = f'iifname "{router.uplink}" oifname "{router.host.peer}" '
+    to_host += f"ip6 daddr {anonymous_set(own)}"
+    if not _closed(router):
+        yield f"{to_host} accept"
+        return
+    yield f"{to_host} icmpv6 type echo-request accept"
+    used = {s.name for s in sets(router)}
+    if _ANYONE in used:
+        yield f"{to_host} meta l4proto . th dport @{_ANYONE} accept"
+    if _SOURCES in used:
+        yield f"{to_host} ip6 saddr . meta l4proto . th dport @{_SOURCES} accept"
+
+
+def _from_sources(forward: Forward, each: Family) -> Iterator[str]:
+    for network in sources(forward, each):
+        yield f"{nft_network(network)} . {forward.protocol} . {forward.ports}"
+
+
+def _closed(router: Router) -> bool:
+    return router.forward_filter and router.inbound_ipv6 == "forwards"

@@ -1,0 +1,168 @@
+"""Named network namespaces, as ip-netns(8) keeps them, and threads that live in one.
+
+`setns(2)` moves the calling thread only, and a netlink or nftables handle stays where it was
+opened. So each namespace gets a `Room`: a thread that entered it and in which everything that
+concerns it runs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from nftnsr.kernel.errors import KernelError
+
+NETNS_DIR = Path("/run/netns")
+
+_CLONE_NEWNET = 0x40000000
+_MS_BIND, _MS_REC, _MS_SHARED = 4096, 16384, 1 << 20
+_MNT_DETACH = 2
+_SO_NETNS_COOKIE = 71
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Room:
+    """A thread inside one network namespace; what `run` is given happens there.
+
+    While a room is open its namespace stays alive, so close it before deleting the namespace.
+    """
+
+    def __init__(self, enter: Callable[[], object]) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="netns")
+        try:
+            self.run(enter)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def here(cls) -> Room:
+        """A room in the namespace of the calling thread."""
+        return cls(lambda: None)
+
+    @classmethod
+    def named(cls, name: str) -> Room:
+        """A room in the namespace that `ip netns` calls `name`."""
+        return cls(lambda: enter(NETNS_DIR / name))
+
+    @classmethod
+    def at(cls, path: Path) -> Room:
+        """A room in the namespace behind any `/proc/PID/ns/net` or bind mount."""
+        return cls(lambda: enter(path))
+
+    @classmethod
+    def scratch(cls) -> Room:
+        """A room in a new, nameless namespace that ends with the room."""
+        return cls(lambda: _check(_libc.unshare(_CLONE_NEWNET), "unshare", "network namespace"))
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `function` in the room and return what it returns, or raise what it raises."""
+        return self._executor.submit(function, *args, **kwargs).result()
+
+    def descriptor(self) -> int:
+        """An open file descriptor of the namespace; the caller closes it."""
+        return self.run(os.open, "/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    def cookie(self) -> int:
+        """The number that names this namespace until the next boot (SO_NETNS_COOKIE, socket(7))."""
+        return self.run(_cookie)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True)
+
+    def __enter__(self) -> Room:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def names() -> tuple[str, ...]:
+    """The names under /run/netns, sorted."""
+    return tuple(sorted(p.name for p in NETNS_DIR.iterdir())) if NETNS_DIR.is_dir() else ()
+
+
+def create(name: str, furnish: Callable[[], object]) -> None:
+    """Make a namespace, `furnish` it from inside, and only then give it its name.
+
+    Nobody ever sees the name without what `furnish` put there; a crash before the last step
+    leaves nothing, since a namespace without name, process or socket ends.
+    """
+    _share_directory()
+    path = NETNS_DIR / name
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
+    except FileExistsError:
+        raise KernelError(f"network namespace {name} exists already") from None
+    try:
+        with Room.scratch() as room:
+            room.run(furnish)
+            room.run(_bind, b"/proc/thread-self/ns/net", path)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def delete(name: str) -> None:
+    """Take the name away; the namespace ends when no process and no socket is in it any more."""
+    path = NETNS_DIR / name
+    # A file without a mount on it is the rest of a creation that was cut off.
+    _libc.umount2(os.fsencode(path), _MNT_DETACH)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise KernelError(f"cannot delete network namespace {name}: {error.strerror}") from error
+
+
+def enter(path: Path) -> None:
+    """Move the calling thread into the namespace behind `path`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise KernelError(f"there is no network namespace {path.name}") from None
+    except OSError as error:
+        raise KernelError(f"cannot open {path}: {error.strerror}") from error
+    try:
+        _check(_libc.setns(fd, _CLONE_NEWNET), "setns", str(path))
+    finally:
+        os.close(fd)
+
+
+def _cookie() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        raw = probe.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
+    return int.from_bytes(raw, "little")
+
+
+def _share_directory() -> None:
+    """Make /run/netns a shared mount, so that names reach other mount namespaces (ip-netns(8))."""
+    NETNS_DIR.mkdir(parents=True, exist_ok=True)
+    directory = os.fsencode(NETNS_DIR)
+    if _libc.mount(b"", directory, b"none", _MS_SHARED | _MS_REC, None) == 0:
+        return
+    # EINVAL: it is no mount point yet; mounted on itself it becomes one.
+    _bind(directory, NETNS_DIR, _MS_REC)
+    _check(
+        _libc.mount(b"", directory, b"none", _MS_SHARED | _MS_REC, None), "mount", str(NETNS_DIR)
+    )
+
+
+def _bind(source: bytes, target: Path, flags: int = 0) -> None:
+    result = _libc.mount(source, os.fsencode(target), b"none", _MS_BIND | flags, None)
+    _check(result, "mount", str(target))
+
+
+def _check(result: int, call: str, what: str) -> None:
+    if result != 0:
+        reason = os.strerror(ctypes.get_errno())
+        hint = "run nftnsr as root" if os.geteuid() else None
+        raise KernelError(f"{call} {what}: {reason}", hint)

@@ -1,0 +1,80 @@
+"""The ruleset of the caller's namespace, through libnftables.
+
+Text goes in and text comes out: JSON cannot say everything on libnftables 1.0.6 (maps with
+concatenated data, priorities by name) and its errors carry no position. A context belongs to the
+namespace in which it was made, so it is made where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import define, field
+
+from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.namespaces import Room
+from nftnsr.state.model import Rule_
+from nftnsr.state.ruleset import read_listing, ruleset_text
+
+
+def library() -> Any:
+    """The Python binding of libnftables, or a KernelError that says how to get it."""
+    install = "apt-get install libnftables1 (or nftables) provides it"
+    try:
+        import nftables
+    except ImportError as error:
+        raise KernelError("the Python binding of libnftables is missing",
+                          "pip install oxl-libnftables, or apt-get install python3-nftables") \
+            from error  # fmt: skip
+    try:
+        return nftables.Nftables()
+    except OSError as error:
+        raise KernelError(f"libnftables cannot be loaded: {error}", install) from error
+
+
+@define
+class Nftables:
+    """The nftables of the namespace in which this object is made."""
+
+    _nft: Any = field(factory=library)
+
+    def run(self, commands: str) -> None:
+        """Run nft commands as one transaction: all of them, or none and a KernelError."""
+        self._command(commands)
+
+    def tables(self) -> tuple[tuple[str, str], ...]:
+        """(family, name) of every table."""
+        words = (line.split() for line in self._command("list tables").splitlines())
+        return tuple((w[1], w[2]) for w in words if len(w) == 3)
+
+    def read(self, tables: Iterable[tuple[str, str]]) -> tuple[Rule_, ...]:
+        """Those of `tables` that exist, without counter values."""
+        self._nft.set_stateless_output(True)
+        there = set(self.tables())
+        listings = (self._command(f"list table {f} {n}") for f, n in tables if (f, n) in there)
+        return tuple(item for listing in listings for item in read_listing(listing))
+
+    def _command(self, commands: str) -> str:
+        code, output, errors = self._nft.cmd(commands)
+        if code != 0:
+            raise KernelError(f"the kernel refused the ruleset:\n{errors.strip()}")
+        return str(output)
+
+
+def normal_form(ruleset: tuple[Rule_, ...]) -> tuple[Rule_, ...]:
+    """`ruleset` in the words in which this machine's nft lists it.
+
+    It is loaded into a scratch namespace and listed there, which also proves that it loads.
+    """
+    if not ruleset:
+        return ()
+    tables = tuple(dict.fromkeys(i.key[1:] for i in ruleset if i.key[0] == "table"))
+
+    def load_and_list() -> tuple[Rule_, ...]:
+        nft = Nftables()
+        nft.run(ruleset_text(ruleset))
+        return nft.read(tables)  # type: ignore[arg-type]
+
+    with Room.scratch() as room:
+        return room.run(load_and_list)

@@ -1,0 +1,358 @@
+"""Links, addresses, routes and neighbours over rtnetlink(7), in the namespace of the caller.
+
+pyroute2 opens its socket in the thread that uses it, so an `Rtnetlink` belongs to the one `Room`
+in which it was made: used from another thread it would act on that thread's namespace.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import socket
+import struct
+from array import array
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
+from typing import Any
+
+from attrs import define, field
+from pyroute2 import IPRoute
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl import RTM_GETNEIGH
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+
+from nftnsr.kernel.errors import KernelError
+from nftnsr.state.model import Address, Hop, Interface_, Link, Neighbour, Network_, Route
+
+_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+_IFF_UP = 1
+_IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
+# IFA_F_MANAGETEMPADDR and IFA_F_TEMPORARY: from a router advertisement, and the next one brings
+# it back (RFC 4862). In IPv4 the second bit says "secondary".
+_LEARNT = 0x100 | 0x01
+_FOREVER = 0xFFFFFFFF
+_NUD_PERMANENT, _NTF_PROXY = 0x80, 0x08
+_RTPROT_KERNEL, _RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 2, 9, 0x200, 4
+_RT_TABLE_LOCAL = 255
+_SIOCETHTOOL, _ETHTOOL_GLINK = 0x8946, 0x0A
+_METRICS = {"RTAX_MTU": "mtu", "RTAX_ADVMSS": "advmss", "RTAX_HOPLIMIT": "hoplimit",
+            "RTAX_INITCWND": "initcwnd", "RTAX_INITRWND": "initrwnd", "RTAX_WINDOW": "window",
+            "RTAX_RTT": "rtt", "RTAX_CWND": "cwnd", "RTAX_QUICKACK": "quickack"}  # fmt: skip
+
+Message = Any  # pyroute2's messages are untyped dictionaries
+_GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL)
+
+
+@define
+class Rtnetlink:
+    """One namespace's view of links, addresses, routes and neighbours."""
+
+    _ipr: Any = field(factory=lambda: IPRoute(ext_ack=True, strict_check=True))
+
+    def close(self) -> None:
+        self._ipr.close()
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def links(self) -> dict[str, Message]:
+        """All links by name, as pyroute2 gives them; `link` makes a noun of one."""
+        return {m.get("ifname"): m for m in self._ipr.get_links()}
+
+    def addresses(self, devs: dict[int, str]) -> Iterator[Address]:
+        """The addresses of `devs` (index -> name) that somebody gave them, in kernel order."""
+        for message in self._ipr.get_addr():
+            dev = devs.get(message["index"])
+            flags = message.get("flags") or 0
+            if dev is not None and not (message["family"] == socket.AF_INET6 and flags & _LEARNT):
+                yield _address(message, dev, flags)
+
+    def routes(self, names: dict[int, str]) -> Iterator[Route]:
+        """The routes that somebody made; `names` (index -> name) names all links."""
+        for message in self._ipr.get_routes():
+            local = message.get("table") == _RT_TABLE_LOCAL
+            if not (message["flags"] & _RTM_F_CLONED or local or message["proto"] == _RTPROT_RA):
+                yield _route(message, names)
+
+    def neighbours(self, devs: dict[int, str]) -> Iterator[Neighbour]:
+        """Permanent and proxied neighbours on `devs`."""
+        for message in self._ipr.get_neighbours():
+            if message["ifindex"] in devs and message["state"] & _NUD_PERMANENT:
+                address, mac = ip_address(message.get("dst")), message.get("lladdr")
+                # The kernel keeps permanent entries of its own for multicast and loopback.
+                if mac and not address.is_multicast and message["ndm_type"] == 1:
+                    yield Neighbour(devs[message["ifindex"]], address, mac)
+        for message in self._proxies():
+            if message["ifindex"] in devs:
+                yield Neighbour(
+                    devs[message["ifindex"]], ip_address(message.get("dst")), proxy=True
+                )
+
+    def _proxies(self) -> Iterator[Message]:
+        # `get_neighbours` leaves proxied entries out, also with flags=NTF_PROXY; a plain dump has
+        # them. pyroute2 0.9.7's `nlm_request` reads a status that it never set on an IPRoute.
+        self._ipr.status["nlm_generator"] = False
+        for family in _FAMILY.values():
+            request = ndmsg()
+            request["family"], request["flags"] = family, _NTF_PROXY
+            yield from self._ipr.nlm_request(request, RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP)
+
+    # -- changing --------------------------------------------------------------------------
+
+    def create_veth(self, link: Link, other: Link, other_namespace: int) -> None:
+        """Make both ends at once, the other one in the namespace behind a file descriptor."""
+        peer = {"ifname": other.name, "net_ns_fd": other_namespace, **_mac(other)}
+        _call(
+            f"cannot make the veth pair {link.name}",
+            self._ipr.link, "add", ifname=link.name, kind="veth", peer=peer, **_mac(link),
+        )  # fmt: skip
+
+    def delete_link(self, name: str) -> None:
+        with suppress(_Gone):
+            index = self._index(name)
+            _call(f"cannot delete link {name}", self._ipr.link, "del", index=index)
+
+    def move_link(self, name: str, namespace: int) -> None:
+        _call(
+            f"cannot move link {name}",
+            self._ipr.link, "set", index=self._index(name), net_ns_fd=namespace,
+        )  # fmt: skip
+
+    def set_link(self, link: Link) -> None:
+        wanted = {
+            "address": link.mac, "mtu": link.mtu, "txqlen": link.queue_length,
+            "ifalias": link.alias, "state": "up" if link.up else "down",
+        }  # fmt: skip
+        given = {key: value for key, value in wanted.items() if value is not None}
+        index = self._index(link.name)
+        _call(f"cannot set link {link.name}", self._ipr.link, "set", index=index, **given)
+        if link.up:
+            _see_carrier(link.name)
+
+    def add_address(self, address: Address) -> None:
+        interface = address.interface
+        flags = _IFA_F_NOPREFIXROUTE if address.noprefixroute else 0
+        arguments: dict[str, object] = {}
+        if interface.version == 6:
+            # A tentative address answers nobody for 1-2 s (RFC 4862, duplicate detection).
+            flags |= _IFA_F_NODAD
+        else:
+            given = {"broadcast": address.broadcast, "label": address.label}
+            arguments |= {key: str(value) for key, value in given.items() if value is not None}
+            arguments["local"] = str(interface.ip)
+            if address.scope is not None:
+                arguments["scope"] = address.scope
+        if address.lifetime is not None:
+            valid, preferred = address.lifetime
+            arguments |= {"valid_lft": valid, "preferred_lft": preferred}
+        _call(
+            f"cannot add address {interface} to {address.dev}",
+            self._ipr.addr, "add",
+            index=self._index(address.dev), address=str(address.peer or interface.ip),
+            prefixlen=interface.network.prefixlen, family=_FAMILY[interface.version],
+            flags=flags, **arguments,
+        )  # fmt: skip
+
+    def delete_address(self, address: Address) -> None:
+        interface = address.interface
+        with suppress(_Gone):
+            index = self._index(address.dev)
+            _call(
+                f"cannot delete address {interface} from {address.dev}",
+                self._ipr.addr, "del", index=index, address=str(address.peer or interface.ip),
+                local=str(interface.ip), prefixlen=interface.network.prefixlen,
+                family=_FAMILY[interface.version],
+            )  # fmt: skip
+
+    def add_route(self, route: Route) -> None:
+        if route.destination.version == 4:
+            command = "replace"
+        elif any(hop.via for hop in route.hops):
+            # Appended, a gateway of the same metric would become one more path of a foreign route.
+            command = "add"
+        else:
+            command = "append"
+        what = f"cannot add route {route.destination} over {', '.join(sorted(route.devs))}"
+        _call(what, self._ipr.route, command, **self._request(route))
+
+    def delete_route(self, route: Route) -> None:
+        with suppress(_Gone):
+            _call(
+                f"cannot delete route {route.destination}",
+                self._ipr.route, "del", **self._request(route),
+            )  # fmt: skip
+
+    def add_neighbour(self, neighbour: Neighbour) -> None:
+        what = f"cannot add neighbour {neighbour.address} on {neighbour.dev}"
+        _call(what, self._ipr.neigh, "replace", **self._neighbour(neighbour))
+
+    def delete_neighbour(self, neighbour: Neighbour) -> None:
+        what = f"cannot delete neighbour {neighbour.address} on {neighbour.dev}"
+        with suppress(_Gone):
+            _call(what, self._ipr.neigh, "del", **self._neighbour(neighbour))
+
+    # -- requests --------------------------------------------------------------------------
+
+    def _request(self, route: Route) -> dict[str, object]:
+        request: dict[str, object] = {
+            "family": _FAMILY[route.destination.version], "dst": str(route.destination),
+            "table": route.table, "proto": route.protocol, "type": route.kind,
+            "scope": route.scope, "tos": route.tos, "priority": route.metric,
+        }  # fmt: skip
+        if route.destination.prefixlen == 0:
+            request["dst"] = "default"
+        if route.source is not None:
+            request["prefsrc"] = str(route.source)
+        if route.preference:
+            request["pref"] = route.preference
+        if route.metrics:
+            request["metrics"] = dict(route.metrics)
+        hops = [self._hop(hop) for hop in route.hops]
+        if len(hops) == 1:
+            request |= {key: value for key, value in hops[0].items() if key != "hops"}
+        elif hops:
+            request["multipath"] = hops
+        return request
+
+    def _hop(self, hop: Hop) -> dict[str, object]:
+        request: dict[str, object] = {"hops": hop.weight - 1}
+        if hop.dev is not None:
+            request["oif"] = self._index(hop.dev)
+        if hop.via is not None:
+            request["gateway"] = str(hop.via)
+        if hop.onlink:
+            request["flags"] = _RTNH_F_ONLINK
+        return request
+
+    def _neighbour(self, neighbour: Neighbour) -> dict[str, object]:
+        request: dict[str, object] = {
+            "ifindex": self._index(neighbour.dev), "dst": str(neighbour.address),
+            "family": _FAMILY[neighbour.address.version],
+        }  # fmt: skip
+        if neighbour.proxy:
+            return request | {"flags": _NTF_PROXY}
+        return request | {"lladdr": neighbour.mac, "state": _NUD_PERMANENT}
+
+    def _index(self, name: str) -> int:
+        with suppress(NetlinkError):
+            for message in self._ipr.get_links(ifname=name):
+                return int(message["index"])
+        raise _Gone(f"there is no link {name} in this namespace")
+
+
+def link(message: Message, peer: tuple[str, str] | None) -> Link:
+    """The noun of a link message; its veth peer only a look into other namespaces can tell."""
+    return Link(
+        name=message.get("ifname"),
+        up=bool(message["flags"] & _IFF_UP),
+        peer=peer,
+        mac=message.get("address"),
+        mtu=message.get("mtu"),
+        queue_length=message.get("txqlen"),
+        alias=message.get("ifalias") or "",
+    )
+
+
+def _mac(link: Link) -> dict[str, str]:
+    return {} if link.mac is None else {"address": link.mac}
+
+
+def _address(message: Message, dev: str, flags: int) -> Address:
+    local = message.get("local") or message.get("address")
+    other = message.get("address")
+    interface: Interface_ = ip_interface(f"{local}/{message['prefixlen']}")
+    cache = message.get("cacheinfo") or {}
+    lifetime = (cache.get("ifa_valid", _FOREVER), cache.get("ifa_preferred", _FOREVER))
+    broadcast = message.get("broadcast")
+    return Address(
+        dev=dev,
+        interface=interface,
+        peer=ip_address(other) if other and other != local else None,
+        broadcast=ip_address(broadcast) if broadcast else None,  # type: ignore[arg-type]
+        scope=message["scope"] if interface.version == 4 else None,
+        label=message.get("label"),
+        noprefixroute=bool(flags & _IFA_F_NOPREFIXROUTE),
+        lifetime=None if lifetime == (_FOREVER, _FOREVER) else lifetime,
+    )
+
+
+def _route(message: Message, names: dict[int, str]) -> Route:
+    multipath = message.get("multipath")
+    paths = multipath or [message]
+    metrics = message.get("metrics")
+    known = [(k, v) for k, v in metrics["attrs"] if k in _METRICS] if metrics else []
+    source = message.get("prefsrc")
+    return Route(
+        destination=_destination(message),
+        hops=tuple(_read_hop(p, names, nested=bool(multipath)) for p in paths if _has_hop(p)),
+        metric=message.get("priority") or 0,
+        table=message.get("table"),
+        source=ip_address(source) if source else None,
+        protocol=message["proto"],
+        kind=message["type"],
+        scope=message["scope"] if message["family"] == socket.AF_INET else 0,
+        tos=message["tos"],
+        metrics=tuple((_METRICS[k], v) for k, v in known),
+        preference=message.get("pref") or 0,
+    )
+
+
+def _has_hop(path: Message) -> bool:
+    return path.get("oif") is not None or path.get("gateway") is not None
+
+
+def _read_hop(path: Message, names: dict[int, str], *, nested: bool) -> Hop:
+    via = path.get("gateway")
+    return Hop(
+        dev=names.get(path.get("oif")),
+        via=ip_address(via) if via else None,
+        onlink=bool(path["flags"] & _RTNH_F_ONLINK),
+        weight=path["hops"] + 1 if nested else 1,
+    )
+
+
+def _destination(message: Message) -> Network_:
+    length = message["dst_len"]
+    if message["family"] == socket.AF_INET:
+        return IPv4Network((message.get("dst") or "0.0.0.0", length))
+    return IPv6Network((message.get("dst") or "::", length))
+
+
+def kept_by_kernel(route: Route, addresses: Collection[Address]) -> bool:
+    """Whether the kernel itself made `route`, and makes it again with its address.
+
+    A connected route of the kernel's protocol that belongs to a `noprefixroute` address was made
+    by a network manager, and must be restored by whoever restores that address.
+    """
+    if route.protocol != _RTPROT_KERNEL:
+        return False
+    manual = {(a.dev, a.interface.network) for a in addresses if a.noprefixroute}
+    return not any((dev, route.destination) in manual for dev in route.devs)
+
+
+class _Gone(KernelError):
+    """What is to be deleted has gone with its link or its address: that is as wanted."""
+
+
+def _call(what: str, function: Callable[..., object], *args: object, **kwargs: object) -> None:
+    try:
+        result = function(*args, **kwargs)
+        if isinstance(result, Iterator):
+            tuple(result)
+    except NetlinkError as error:
+        kind = _Gone if error.code in _GONE else KernelError
+        raise kind(f"{what}: {error.args[1] if len(error.args) > 1 else error}") from error
+
+
+def _see_carrier(name: str) -> None:
+    """Make the kernel take note now that a link has come up.
+
+    It handles carrier events once a second (net/core/link_watch.c), and until then IPv6 has no
+    multicast route on the link: no neighbour is found. Asking for the link state handles them.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket, suppress(OSError):
+        command = array("I", [_ETHTOOL_GLINK, 0])
+        address, _ = command.buffer_info()
+        request = struct.pack("16sP", name.encode(), address)
+        fcntl.ioctl(any_socket, _SIOCETHTOOL, request.ljust(40, b"\0"))

@@ -1,0 +1,222 @@
+"""Scene -> probes: what the spec promises, as things that can be tried.
+
+Where the spec promises nothing (a key that switches a promise off) there is no probe. Where it
+promises something that no probe can show, that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from nftnsr.compile.families import Family, is_ula
+from nftnsr.rehearsal.addresses import single
+from nftnsr.rehearsal.forwards import through_forwards
+from nftnsr.rehearsal.outcome import Kind, Untried
+from nftnsr.rehearsal.probes import (
+    Arrives,
+    Echo,
+    Leak,
+    Probe,
+    Reach,
+    Server,
+    Solicit,
+    endpoint,
+)
+from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment
+from nftnsr.rehearsal.wiring import LAN, SEGMENT
+from nftnsr.spec.model import Address, Network
+
+_PRIVATE: tuple[Network, ...] = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
+)
+_ANSWER_TIME = 0.5
+"""For a neighbour advertisement: below the 0.8 s of a delayed one."""
+
+
+def timed_probes(scene: Scene) -> Iterator[Probe]:
+    """What has to be fast, so that nothing else may go on meanwhile."""
+    for segment in scene.segments:
+        yield from _neighbour_discovery(segment)
+
+
+def probes(scene: Scene) -> Iterator[Probe | Untried]:
+    """What can go on at once."""
+    for segment in scene.segments:
+        yield from _out(scene, segment)
+        yield from through_forwards(scene, segment)
+        yield from _own_ipv6(scene, segment)
+        yield from _closed(scene, segment)
+        if segment.router.forward_filter:
+            yield from _transit(scene, segment)
+            yield from _foreign_source(scene, segment)
+
+
+def closing_probes(scene: Scene) -> Iterator[Probe]:
+    """What judges all packets of the rehearsal."""
+    for segment in scene.segments:
+        router = segment.router
+        if not (router.drop_invalid and router.forward_filter and router.masquerade):
+            continue
+        senders = [Client(HOST, i.ip) for i in router.host.addresses]
+        senders += [i.client for i in scene.behind(router)]
+        stray = tuple(s for s in senders if s.address.version == 4 and segment.has_gateway(4))
+        name = "sources other than the router's that leave by the uplink"
+        yield Leak(router.name, "leak", name, stray, scene.far_end(4))
+
+
+def _neighbour_discovery(segment: Segment) -> Iterator[Probe]:
+    router = segment.router
+    within = _ANSWER_TIME + router.proxy_delay / 100
+    for ip in filter(segment.on_link, segment.own_ipv6):
+        for place, link in ((segment.neighbour, LAN), (segment.gateway, SEGMENT)):
+            name = f"{ip} asked for by the {place}"
+            mac = segment.uplink_wire.near.mac
+            yield Solicit(router.name, "ndp", name, place, link, ip, mac, within)
+
+
+def _out(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
+    for family in segment.families:
+        far = scene.outside(segment, family.version)
+        if far is None:
+            reason = "the spec has no gateway, and the uplink's prefix no room for a neighbour"
+            yield Untried(segment.router.name, f"out over IPv{family.version}", reason)
+            continue
+        senders = [*_host_senders(segment, family), *_inner_senders(scene, segment, family)]
+        for origin, seen in senders:
+            yield from _reach(segment, "out", origin, _quiet_servers(scene, far), Arrives(seen))
+            yield _echo(segment, origin, far.address)
+        yield from _on_the_segment(scene, segment, family)
+
+
+def _on_the_segment(scene: Scene, segment: Segment, family: Family) -> Iterator[Probe]:
+    """The host talks to those on the uplink's own segment, who look for its addresses there."""
+    near = segment.near(family.version)
+    for origin, seen in _host_senders(segment, family):
+        if near is not None and segment.has_gateway(family.version):
+            yield from _reach(segment, "out", origin, _quiet_servers(scene, near), Arrives(seen))
+        for gateway in segment.router.gateways:
+            if gateway.version == family.version and not gateway.is_link_local:
+                yield _echo(segment, origin, gateway)
+
+
+Sender = tuple[Origin, tuple[Address, ...]]
+"""Who may go out, and the addresses under one of which the far end sees it."""
+
+
+def _host_senders(segment: Segment, family: Family) -> Iterator[Sender]:
+    masked, public = _masked(segment, family)
+    own = segment.own_ipv6 if family.version == 6 else tuple(i.ip for i in family.host)
+    usable = own if masked else tuple(ip for ip in own if not _private(ip))
+    if usable and segment.router.host.default_route and len(usable) == len(family.host):
+        # As any program does it, the kernel chooses the source.
+        yield Origin(HOST), public if masked else usable
+        usable = usable[1:]
+    for ip in usable:
+        yield Origin(HOST, ip), public if masked else (ip,)
+
+
+def _inner_senders(scene: Scene, segment: Segment, family: Family) -> Iterator[Sender]:
+    masked, public = _masked(segment, family)
+    for inner in scene.behind(segment.router):
+        ip = inner.address
+        if ip.version == family.version and (masked or not _private(ip)):
+            yield inner.client.origin, public if masked else (ip,)
+
+
+def _masked(segment: Segment, family: Family) -> tuple[bool, tuple[Address, ...]]:
+    public = tuple(i.ip for i in family.public)
+    return family.version == 4 and segment.router.masquerade, public
+
+
+def _own_ipv6(scene: Scene, segment: Segment) -> Iterator[Probe]:
+    """What comes in over IPv6 for the host's own addresses, past all forwards."""
+    router = segment.router
+    closed = router.inbound_ipv6 == "forwards"
+    if not segment.own_ipv6 or (closed and not router.forward_filter):
+        return
+    client = scene.outside(segment, 6)
+    if client is None:
+        return
+    seen = Arrives((client.address,))
+    for ip in segment.own_ipv6:
+        quiet = _quiet_servers(scene, Client(HOST, ip))
+        kind: Kind = "closed" if closed else "in"
+        yield from _reach(segment, kind, client.origin, quiet, None if closed else seen)
+        for forward in router.forward if closed else ():
+            # The port that such a forward names is the same outside and inside.
+            if forward.target is None and forward.target_port is None and not forward.sources:
+                server = Server(HOST, forward.protocol, ip, forward.ports.first)
+                yield from _reach(segment, "in", client.origin, (server,), seen)
+
+
+def _closed(scene: Scene, segment: Segment) -> Iterator[Probe]:
+    """A port that no forward names, at every public address, from far and from near."""
+    for family in segment.families:
+        clients = (scene.outside(segment, family.version), segment.stranger(family.version))
+        for host in family.host[:1]:
+            servers = _quiet_servers(scene, Client(HOST, host.ip))
+            for client in dict.fromkeys(c for c in clients if c is not None):
+                for public in family.public:
+                    yield from _reach(segment, "closed", client.origin, servers, None, public.ip)
+
+
+def _transit(scene: Scene, segment: Segment) -> Iterator[Probe]:
+    """What a neighbour sends to the uplink's MAC, but for somebody else."""
+    router = segment.router
+    for family in segment.families:
+        version = family.version
+        open_ = segment.own_ipv6 if router.inbound_ipv6 == "open" else ()
+        inside = [Client(HOST, i.ip) for i in family.host if i.ip not in open_]
+        inner = [i.client for i in scene.behind(router) if i.address.version == version]
+        far = scene.outside(segment, version)
+        beyond = [far] if far is not None and far.place != segment.neighbour else []
+        for target in (*inside, *inner, *beyond):
+            servers = _quiet_servers(scene, target)
+            yield from _reach(segment, "transit", segment.stranger(version).origin, servers, None)
+        for target in inner if version == 6 else ():
+            for client in beyond:
+                servers = _quiet_servers(scene, target)
+                yield from _reach(segment, "closed", client.origin, servers, None)
+
+
+def _foreign_source(scene: Scene, segment: Segment) -> Iterator[Probe]:
+    """Only those may send through the router who are behind it by the spec."""
+    if not segment.router.host.default_route:
+        return
+    for family in segment.families:
+        far = scene.outside(segment, family.version)
+        source = scene.nobody(family.version)
+        if far is not None and source is not None and family.host:
+            server = Server(far.place, "udp", far.address, scene.quiet_port)
+            yield from _reach(segment, "transit", Origin(HOST, source), (server,), None)
+
+
+def _quiet_servers(scene: Scene, at: Client) -> tuple[Server, Server]:
+    """Servers on the port that no forward names."""
+    port = scene.quiet_port
+    return Server(at.place, "tcp", at.address, port), Server(at.place, "udp", at.address, port)
+
+
+def _reach(
+    segment: Segment,
+    kind: Kind,
+    origin: Origin,
+    servers: tuple[Server, ...],
+    expect: Arrives | None,
+    address: Address | None = None,
+) -> Iterator[Probe]:
+    """`origin` talks to each of `servers`, or tries to get to it by way of `address`."""
+    for server in servers:
+        to = address or server.address
+        name = f"{endpoint(to, server.port)}/{server.protocol} from {origin}"
+        yield Reach(segment.router.name, kind, name, origin, to, server.port, server, expect)
+
+
+def _echo(segment: Segment, origin: Origin, address: Address) -> Probe:
+    return Echo(segment.router.name, "out", f"ping {address} from {origin}", origin, address)
+
+
+def _private(ip: Address) -> bool:
+    network = single(ip)
+    return is_ula(network) or any(ip in n for n in _PRIVATE)

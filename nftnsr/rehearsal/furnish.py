@@ -1,0 +1,211 @@
+"""Links, addresses and routes of everybody in the world; each function runs in that one's room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Interface, ip_interface
+
+from nftnsr.compile.families import is_ula
+from nftnsr.kernel import sysctl
+from nftnsr.kernel.rtnetlink import Rtnetlink
+from nftnsr.rehearsal import border, netlink
+from nftnsr.rehearsal.addresses import EVERYWHERE, single
+from nftnsr.rehearsal.scene import Inner, Scene, Segment, veth_targets
+from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, SEGMENT, UPLINK_PORT, End, Wire
+from nftnsr.spec.model import Address as IP
+from nftnsr.spec.model import Interface, Network, Router
+from nftnsr.state.model import Address, Hop, Link, Neighbour, Route, Sysctl
+
+_LOCAL_TABLE, _FIRST_TABLE = 255, 1000
+_RTN_LOCAL = 2
+_SCOPE_LINK, _SCOPE_HOST = 253, 254
+
+
+def empty_room(*, forwarding: bool) -> None:
+    """What a namespace needs before it has links."""
+    sysctl.write(_settings(str(int(forwarding))))
+    with netlink.rtnetlink() as rtnl:
+        rtnl.set_link(Link("lo"))
+
+
+def _settings(forwarding: str) -> Iterator[Sysctl]:
+    yield Sysctl("net/ipv4/ip_forward", forwarding)
+    for name in ("all", "default"):
+        yield Sysctl(f"net/ipv4/conf/{name}/rp_filter", "0")
+        yield Sysctl(f"net/ipv4/conf/{name}/send_redirects", "0")
+        if sysctl.has_ipv6():
+            yield Sysctl(f"net/ipv6/conf/{name}/forwarding", forwarding)
+            yield Sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
+            # A tentative link-local address solicits nobody for 1-2 s.
+            yield Sysctl(f"net/ipv6/conf/{name}/accept_dad", "0")
+
+
+def gateway(segment: Segment) -> None:
+    """The provider's router, with the segment as a bridge, and what guards its border."""
+    wan = segment.wan_wire
+    netlink.add_bridge(SEGMENT, (UPLINK_PORT, NEIGHBOUR_PORT))
+    border.guard(segment)
+    with netlink.rtnetlink() as rtnl:
+        rtnl.set_link(Link(wan.near.link))
+        own = [_gateway_interface(segment, ip) for ip in segment.router.gateways]
+        for interface in own:
+            rtnl.add_address(Address(SEGMENT, interface))
+        for network in sorted(_on_segment(segment) - {i.network for i in own}, key=str):
+            rtnl.add_route(_connected(network, SEGMENT))
+        for network, via in _routed(segment):
+            rtnl.add_route(Route(network, (Hop(SEGMENT, via),), metric=_metric(network)))
+        _talk_to(rtnl, wan.near.link, wan.far, EVERYWHERE.values())
+
+
+def neighbour(segment: Segment) -> None:
+    """Somebody on the same segment, who sends everything to the router's uplink."""
+    with netlink.rtnetlink() as rtnl:
+        rtnl.set_link(Link(LAN))
+        for interface in segment.neighbours:
+            rtnl.add_address(Address(LAN, interface))
+        for family in segment.families:
+            hop = Hop(LAN, family.public[0].ip, onlink=True)
+            # The router first: to reach it by itself would be a loop.
+            rtnl.add_route(_connected(single(family.public[0].ip), LAN))
+            default = EVERYWHERE[family.version]
+            rtnl.add_route(Route(default, (hop,), metric=_metric(default)))
+
+
+def internet(scene: Scene) -> None:
+    """Everybody else in the world: all addresses are there, those behind a gateway aside."""
+    with netlink.rtnetlink() as rtnl:
+        for ip in scene.far:
+            rtnl.add_address(Address("lo", ip_interface(ip)))
+            # In the main table, where the routes to the gateways are more specific.
+            everything = EVERYWHERE[ip.version]
+            rtnl.add_route(_local(everything, 254))
+        for segment in scene.segments:
+            wan = segment.wan_wire
+            rtnl.set_link(Link(wan.far.link))
+            _talk_to(rtnl, wan.far.link, wan.near, _belongs_to(segment))
+
+
+def inner_host(inner: Inner, wire: Wire) -> None:
+    """A host behind the host, that has every address of its network."""
+    with netlink.rtnetlink() as rtnl:
+        rtnl.set_link(Link(wire.far.link))
+        rtnl.add_route(_local(inner.network, _LOCAL_TABLE))
+        _talk_to(rtnl, wire.far.link, wire.near, (EVERYWHERE[inner.network.version],))
+
+
+def host(scene: Scene, inner: list[tuple[Inner, Wire]]) -> None:
+    """The twin of this host as it is before the first apply: with the uplinks, configured."""
+    if inner:
+        sysctl.write([Sysctl("net/ipv4/ip_forward", "1")])
+    if any(i.network.version == 6 for i, _ in inner):
+        sysctl.write([Sysctl("net/ipv6/conf/all/forwarding", "1")])
+    with netlink.rtnetlink() as rtnl:
+        rtnl.set_link(Link("lo"))
+        for ip in veth_targets(scene.spec):
+            rtnl.add_address(Address("lo", ip_interface(ip)))
+        for segment in scene.segments:
+            _uplink(rtnl, segment)
+        for each, wire in inner:
+            rtnl.set_link(Link(wire.near.link))
+            _talk_to(rtnl, wire.near.link, wire.far, (each.network,))
+
+
+def answer_through(router: Router, number: int, networks: list[Network]) -> None:
+    """Route what the host answers by the router that asked, which is not its default one.
+
+    The spec leaves that to its owner (`default_route = false`); without it no forward works.
+    """
+    table = _FIRST_TABLE + number
+    with netlink.rtnetlink() as rtnl:
+        for via in (*(i.ip for i in router.host.router_addresses), router.host.router_link_local):
+            default = EVERYWHERE[via.version]
+            hop = Hop(router.host.interface, via, onlink=True)
+            rtnl.add_route(Route(default, (hop,), metric=_metric(default), table=table))
+    for network in (*(single(i.ip) for i in router.host.addresses), *networks):
+        netlink.add_rule(network, table)
+
+
+def _uplink(rtnl: Rtnetlink, segment: Segment) -> None:
+    router = segment.router
+    rtnl.set_link(Link(router.uplink))
+    for interface in _before(segment):
+        rtnl.add_address(Address(router.uplink, interface))
+    for gateway in router.gateways if router.host.default_route else ():
+        near = gateway.is_link_local or segment.on_link(gateway)
+        default = EVERYWHERE[gateway.version]
+        hop = Hop(router.uplink, gateway, onlink=not near)
+        rtnl.add_route(Route(default, (hop,), metric=_metric(default)))
+
+
+def _before(segment: Segment) -> Iterator[Interface]:
+    """The uplink's addresses before the first apply: over IPv6 the host had its own there."""
+    router = segment.router
+    yield from (i for i in router.addresses if i.version == 4)
+    prefixes = [i.network for i in router.addresses if i.version == 6 and not i.is_link_local]
+    own = [IPv6Interface((ip, n.prefixlen)) for ip in segment.own_ipv6 for n in prefixes if ip in n]
+    yield from own or (i for i in router.addresses if i.version == 6)
+
+
+def _on_segment(segment: Segment) -> set[Network]:
+    """What the gateway asks the segment for (ARP, NDP)."""
+    everybody = (*segment.router.addresses, *segment.neighbours)
+    seen = [i for i in everybody if not i.ip.is_link_local]
+    return {i.network for i in seen} | {single(i.ip) for i in seen}
+
+
+def _gateway_interface(segment: Segment, ip: IP) -> Interface:
+    if ip.is_link_local:
+        return IPv6Interface((ip, 64))
+    prefixes = (i.network for i in segment.router.addresses if ip in i.network)
+    length = next((n.prefixlen for n in prefixes), ip.max_prefixlen)
+    return ip_interface(f"{ip}/{length}")
+
+
+def _routed(segment: Segment) -> Iterator[tuple[Network, IP]]:
+    """What the provider sends to the router's own address: its segment does not ask for it."""
+    router = segment.router
+    for family in segment.families:
+        via = family.public[0].ip
+        if family.version == 4 and router.masquerade:
+            continue
+        for network in family.inside:
+            if not is_ula(network) and not segment.on_link(network[0]):
+                yield network, via
+
+
+def _belongs_to(segment: Segment) -> list[Network]:
+    """What the internet sends to this segment's gateway."""
+    near = [i.ip for i in (*segment.router.addresses, *segment.neighbours)]
+    singles = (ip for ip in (*near, *segment.router.gateways, *segment.own_ipv6))
+    own = {single(ip) for ip in singles if not ip.is_link_local}
+    inner = {n for n in segment.router.host.networks if n.version == 6 and not is_ula(n)}
+    return sorted(own | inner | {n for n, _ in _routed(segment)}, key=str)
+
+
+def _talk_to(rtnl: Rtnetlink, link: str, other: End, networks: Iterable[Network]) -> None:
+    """Route `networks` to the other end of a wire, whose MAC never has to be asked for."""
+    for ip in other.addresses:
+        rtnl.add_neighbour(Neighbour(link, ip, other.mac))
+        if ip.version == 4:
+            # The internet has the rest of the world, next hops included, on its own loopback.
+            rtnl.add_route(_connected(single(ip), link))
+    by_version = {ip.version: ip for ip in other.addresses}
+    for network in networks:
+        hop = Hop(link, by_version[network.version])
+        rtnl.add_route(Route(network, (hop,), metric=_metric(network)))
+
+
+def _connected(network: Network, link: str) -> Route:
+    scope = _SCOPE_LINK if network.version == 4 else 0
+    return Route(network, (Hop(link),), metric=_metric(network), scope=scope)
+
+
+def _local(network: Network, table: int) -> Route:
+    scope = _SCOPE_HOST if network.version == 4 else 0
+    metric = _metric(network)
+    return Route(network, (Hop("lo"),), metric=metric, table=table, kind=_RTN_LOCAL, scope=scope)
+
+
+def _metric(network: Network) -> int:
+    # What iproute2 gets when it names none.
+    return 0 if network.version == 4 else 1024

@@ -1,0 +1,73 @@
+"""The few rtnetlink requests that a rehearsal makes and an apply never does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.rtnetlink import Rtnetlink
+from nftnsr.rehearsal.wiring import Wire
+from nftnsr.spec.model import Network
+
+_FIRST_NEAR_INDEX = 100_000
+
+
+@contextmanager
+def rtnetlink() -> Iterator[Rtnetlink]:
+    """The links and routes of the namespace of the calling thread, in which it must stay."""
+    handle = Rtnetlink()
+    try:
+        yield handle
+    finally:
+        handle.close()
+
+
+def add_wire(wire: Wire, far_namespace: int) -> None:
+    """Make a veth pair, its far end in the namespace behind a file descriptor."""
+    with _request(f"cannot make the wire {wire.near.link}") as ip:
+        # A link whose index equals its peer's counts as one without a peer: then the kernel takes
+        # up to a second to see its carrier, and as long there is no IPv6 on it.
+        index = _FIRST_NEAR_INDEX + wire.number
+        far = {"ifname": wire.far.link, "address": wire.far.mac, "net_ns_fd": far_namespace}
+        near = {"ifname": wire.near.link, "address": wire.near.mac, "index": index}
+        ip.link("add", kind="veth", peer=far, **near)
+
+
+def add_bridge(name: str, ports: tuple[str, ...]) -> None:
+    """Make a bridge, up, with `ports`, which are set up first."""
+    with _request(f"cannot make the bridge {name}") as ip:
+        ip.link("add", ifname=name, kind="bridge", br_mcast_snooping=0)
+        index = _index(ip, name)
+        for port in ports:
+            ip.link("set", index=_index(ip, port), master=index, state="up")
+        ip.link("set", index=index, state="up")
+
+
+def add_rule(source: Network, table: int) -> None:
+    """Let what comes from `source` be routed by `table`."""
+    with _request(f"cannot add a rule for {source}") as ip:
+        family = {4: 2, 6: 10}[source.version]
+        ip.rule(
+            "add", family=family, table=table, priority=table,
+            src=str(source.network_address), src_len=source.prefixlen,
+        )  # fmt: skip
+
+
+@contextmanager
+def _request(what: str) -> Iterator[Any]:
+    with IPRoute(ext_ack=True, strict_check=True) as ip:
+        try:
+            yield ip
+        except NetlinkError as error:
+            reason = error.args[1] if len(error.args) > 1 else os.strerror(error.code)
+            raise KernelError(f"{what}: {reason}") from error
+
+
+def _index(ip: Any, name: str) -> int:
+    return int(next(iter(ip.get_links(ifname=name)))["index"])

@@ -1,0 +1,61 @@
+"""What a rehearsal saw: frozen values, without any of the machinery that found them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+Kind = Literal["ndp", "out", "in", "hairpin", "closed", "transit", "leak"]
+
+
+@frozen
+class Result:
+    """One probe, what the spec promises of it, and what real packets did."""
+
+    router: str
+    kind: Kind
+    name: str
+    expected: str
+    seen: str
+    ok: bool
+    milliseconds: float
+
+
+@frozen
+class Untried:
+    """Something the spec says that no probe can show, and why."""
+
+    router: str
+    name: str
+    reason: str
+
+
+@frozen
+class Seconds:
+    """Where the time went."""
+
+    build: float
+    apply: float
+    probe: float
+
+    @property
+    def total(self) -> float:
+        return self.build + self.apply + self.probe
+
+
+@frozen
+class Rehearsal:
+    """The outcome of one rehearsal, in the order in which the spec says things."""
+
+    results: tuple[Result, ...]
+    untried: tuple[Untried, ...]
+    seconds: Seconds
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if not r.ok)
+
+    @property
+    def ok(self) -> bool:
+        return not self.failed

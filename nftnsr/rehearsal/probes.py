@@ -1,0 +1,109 @@
+"""What can be tried with real packets, as values: nothing here opens a socket."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from nftnsr.rehearsal.outcome import Kind
+from nftnsr.rehearsal.scene import Client, Origin, Place
+from nftnsr.spec.model import Address, Protocol
+
+
+@frozen
+class Server:
+    """An echo server, of both its own address and the one that it sees as its client's."""
+
+    place: Place
+    protocol: Protocol
+    address: Address
+    port: int
+
+    def __str__(self) -> str:
+        return endpoint(self.address, self.port)
+
+
+@frozen
+class Arrives:
+    """A client is answered, by the right server, which sees one of `clients`.
+
+    Without `clients` it may see anybody but itself.
+    """
+
+    clients: tuple[Address, ...] = ()
+
+    def __str__(self) -> str:
+        return " or ".join(map(str, self.clients)) or "anybody but itself"
+
+
+@frozen
+class Reach:
+    """Talk to `address`, behind which `server` waits; None: nothing may get there."""
+
+    router: str
+    kind: Kind
+    name: str
+    origin: Origin
+    address: Address
+    port: int
+    server: Server
+    expect: Arrives | None
+
+    @property
+    def expected(self) -> str:
+        return "nothing gets there" if self.expect is None else f"{self.server} sees {self.expect}"
+
+
+@frozen
+class Echo:
+    """An ICMP echo request that must be answered."""
+
+    router: str
+    kind: Kind
+    name: str
+    origin: Origin
+    address: Address
+
+    @property
+    def expected(self) -> str:
+        return "a reply"
+
+
+@frozen
+class Solicit:
+    """A neighbour solicitation that must be answered with `mac`, `within` so many seconds."""
+
+    router: str
+    kind: Kind
+    name: str
+    place: Place
+    link: str
+    address: Address
+    mac: str
+    within: float
+
+    @property
+    def expected(self) -> str:
+        return f"it is at {self.mac}"
+
+
+@frozen
+class Leak:
+    """After packets that belong to no connection: no source but the router's may have left."""
+
+    router: str
+    kind: Kind
+    name: str
+    senders: tuple[Client, ...]
+    address: Address
+
+    @property
+    def expected(self) -> str:
+        return "none"
+
+
+Probe = Reach | Echo | Solicit | Leak
+
+
+def endpoint(address: Address, port: int) -> str:
+    """`192.0.2.1:22` or `[2001:db8::1]:22`."""
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"

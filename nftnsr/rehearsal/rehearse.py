@@ -1,0 +1,109 @@
+"""A whole rehearsal in a child process: build the world, apply the spec, try what it promises."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+from nftnsr.kernel.errors import KernelError
+from nftnsr.rehearsal.isolation import die_with, isolate
+from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds
+from nftnsr.rehearsal.trying import OnResult, probe, untried
+from nftnsr.rehearsal.world import World
+from nftnsr.spec.model import Spec
+
+Apply = Callable[[Spec], object]
+
+
+def rehearse(spec: Spec, apply: Apply, on_result: OnResult | None = None) -> Rehearsal:
+    """Apply `spec` to a twin of this host in a world of its own, and try all that it promises.
+
+    `apply` runs in a child process whose network namespace is the twin. `on_result` gets each
+    result as it comes. When this returns or raises, or its process ends, the world is gone.
+    """
+    # A fork, since `apply` may be anything that can be called; it starts in milliseconds.
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(os.getpid(), sender, spec, apply), daemon=True)
+    child.start()
+    sender.close()
+    try:
+        return _listen(receiver, on_result or (lambda _: None))
+    except EOFError:
+        child.join()
+        raise KernelError(
+            f"the rehearsal ended without a result ({_end(child.exitcode)})"
+        ) from None
+    finally:
+        _kill(child.pid)
+        child.join()
+        receiver.close()
+
+
+def _listen(receiver: Connection, on_result: OnResult) -> Rehearsal:
+    while True:
+        match receiver.recv():
+            case Result() as result:
+                on_result(result)
+            case Rehearsal() as rehearsal:
+                return rehearsal
+            case Exception() as error:
+                raise error
+
+
+def _child(parent: int, sender: Connection, spec: Spec, apply: Apply) -> None:
+    die_with(parent)
+    # A session of its own: Ctrl-C is the parent's affair, and what `apply` starts can be killed.
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        isolate()
+        _perform(spec, apply, sender.send)
+    except KernelError as error:
+        sender.send(error)
+    except Exception as error:
+        sender.send(_portable(error))
+    # Nothing here needs an orderly end, least of all what was copied from the parent.
+    os._exit(0)
+
+
+def _perform(spec: Spec, apply: Apply, send: Callable[[Result | Rehearsal], None]) -> None:
+    start = time.perf_counter()
+    with World(spec) as world:
+        built = time.perf_counter()
+        apply(spec)
+        applied = time.perf_counter()
+        results = probe(world, send)
+        seconds = Seconds(built - start, applied - built, time.perf_counter() - applied)
+        # The parent ends this process now, and with it the world, sooner than `with` would.
+        send(Rehearsal(results, untried(world), seconds))
+
+
+def _portable(error: Exception) -> KernelError:
+    """Any other error, with its message: its own type might not survive the way to the parent."""
+    message = str(error) or type(error).__name__
+    portable = KernelError(message, getattr(error, "hint", None))
+    portable.add_note("".join(traceback.format_exception(error)))
+    return portable
+
+
+def _kill(pid: int | None) -> None:
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        # Its own session's group, which it may not have had yet.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _end(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        return signal.Signals(-exitcode).name
+    return f"exit status {exitcode}"

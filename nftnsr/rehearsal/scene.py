@@ -1,0 +1,294 @@
+"""Who takes part in a rehearsal, and under which addresses: derived from the spec, no kernel.
+
+        host --- uplink === segment of the provider === gateway --- internet
+       /    \\                         |
+    inner   inner                 neighbour
+
+The internet has every address that nobody else has, so a client can come from anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from ipaddress import ip_interface
+
+from attrs import frozen
+
+from nftnsr.compile.families import Family, families, family, is_ula
+from nftnsr.rehearsal.addresses import EVERYWHERE, free, joined, single, spare
+from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, UPLINK_PORT, WAN, Wire, wire
+from nftnsr.spec.model import Address, Forward, Interface, Network, Router, Spec
+
+Place = str
+"""The name of one participant, e.g. `internet` or `neighbour of ens3`."""
+
+INTERNET: Place = "internet"
+HOST: Place = "host"
+
+
+@frozen
+class Origin:
+    """Where packets start, and the address they bear; without one, the kernel chooses."""
+
+    place: Place
+    address: Address | None = None
+
+    def __str__(self) -> str:
+        return self.place if self.address is None else f"{self.place} ({self.address})"
+
+
+@frozen
+class Client:
+    """Somebody with one address that is known."""
+
+    place: Place
+    address: Address
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.place, self.address)
+
+
+@frozen
+class Inner:
+    """A host behind the host: it has all addresses of its network and speaks from `address`."""
+
+    network: Network
+    address: Address
+
+    @property
+    def place(self) -> Place:
+        return f"inner host of {self.network}"
+
+    @property
+    def client(self) -> Client:
+        return Client(self.place, self.address)
+
+
+@frozen
+class Segment:
+    """The layer-2 segment that a router's uplink is on, with a neighbour whom nobody trusts."""
+
+    router: Router
+    number: int
+    neighbours: tuple[Interface, ...]
+
+    @property
+    def uplink_wire(self) -> Wire:
+        return wire(4 * self.number, self.router.uplink, UPLINK_PORT)
+
+    @property
+    def wan_wire(self) -> Wire:
+        """The wire between the gateway and the internet."""
+        return wire(4 * self.number + 1, WAN, f"{WAN}{self.number}")
+
+    @property
+    def neighbour_wire(self) -> Wire:
+        return wire(4 * self.number + 2, LAN, NEIGHBOUR_PORT)
+
+    @property
+    def gateway(self) -> Place:
+        return f"gateway of {self.router.name}"
+
+    @property
+    def neighbour(self) -> Place:
+        return f"neighbour of {self.router.name}"
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        return families(self.router)
+
+    def has_gateway(self, version: int) -> bool:
+        return any(g.version == version for g in self.router.gateways)
+
+    def on_link(self, address: Address) -> bool:
+        """Whether `address` lies in a prefix of the uplink, so that its segment asks for it."""
+        return any(address in i.network for i in self.router.addresses)
+
+    def stranger(self, version: int) -> Client:
+        """The neighbour, under any address."""
+        return Client(self.neighbour, next(i.ip for i in self.neighbours if i.version == version))
+
+    def near(self, version: int) -> Client | None:
+        """The neighbour, if the uplink's prefix has room for an address of its own."""
+        stranger = self.stranger(version)
+        return stranger if self.on_link(stranger.address) else None
+
+    @property
+    def own_ipv6(self) -> tuple[Address, ...]:
+        """The host's IPv6 addresses that the internet can reach: proxied or routed ones."""
+        each = family(self.router, 6)
+        ips = [i.ip for i in each.host if not is_ula(single(i.ip))] if each else []
+        return tuple(ip for ip in ips if self.router.proxy_ndp or not self.on_link(ip))
+
+
+@frozen
+class Scene:
+    """Everybody who takes part, and one port that no forward of the spec names."""
+
+    spec: Spec
+    far: tuple[Address, ...]
+    segments: tuple[Segment, ...]
+    inner: tuple[Inner, ...]
+    stray: tuple[Inner, ...]
+    """Targets in no network of the spec: they are there, but nothing starts from them."""
+    taken: tuple[Network, ...]
+    """Where somebody is who has a part of his own."""
+    quiet_port: int
+
+    def far_end(self, version: int) -> Address:
+        return next(a for a in self.far if a.version == version)
+
+    def place_of(self, target: Address) -> Place:
+        """Who has the address that a forward leads to."""
+        if _is_host(self.spec, target):
+            return HOST
+        around = [i for i in (*self.inner, *self.stray) if target in i.network]
+        return max(around, key=lambda i: i.network.prefixlen).place
+
+    def behind(self, router: Router) -> tuple[Inner, ...]:
+        """The inner hosts of `router` whose packets to anywhere go through it."""
+        mine = [i for i in self.inner if i.network in router.host.networks]
+        return tuple(i for i in mine if router.host.default_route or self._only(router, i.network))
+
+    def answers(self, router: Router, target: Address) -> bool:
+        """Whether what `target` answers goes back through `router`."""
+        if router.host.default_route or any(target == i.ip for i in router.host.addresses):
+            return True
+        return self.place_of(target) in [i.place for i in self.behind(router)]
+
+    def inside(self, segment: Segment, sources: Collection[Network]) -> Client | None:
+        """A client that has an address in one of `sources`."""
+        for ip in (i.ip for i in segment.neighbours):
+            if segment.on_link(ip) and any(ip in s for s in sources):
+                return Client(segment.neighbour, ip)
+        for source in sources:
+            address = free(source, self.taken)
+            if address is not None and segment.has_gateway(source.version):
+                return Client(INTERNET, address)
+        return None
+
+    def outside(
+        self, segment: Segment, version: int, sources: Collection[Network] = ()
+    ) -> Client | None:
+        """A client that has an address in none of `sources`."""
+        if segment.has_gateway(version):
+            address: Address | None = self.far_end(version)
+            if any(address in s for s in sources):
+                address = free(EVERYWHERE[version], (*self.taken, *sources))
+            return None if address is None else Client(INTERNET, address)
+        near = segment.near(version)
+        return None if near is None or any(near.address in s for s in sources) else near
+
+    def nobody(self, version: int) -> Address | None:
+        """An address that nobody has who takes part in the rehearsal."""
+        return free(EVERYWHERE[version], self.taken)
+
+    def _only(self, router: Router, network: Network) -> bool:
+        others = [r for r in self.spec.routers if r != router]
+        return not any(network in r.host.networks for r in others)
+
+
+def stage(spec: Spec) -> Scene:
+    """Choose addresses for everybody, so that none collides with one that the spec names."""
+    named = _named(spec)
+    sources = [s for r in spec.routers for f in r.forward for s in f.sources]
+    far = tuple(spare(version, (*named, *sources)) for version in (4, 6))
+    taken = [*named, *map(single, far)]
+    segments: list[Segment] = []
+    for number, router in enumerate(spec.routers):
+        neighbours = tuple(_neighbours(router, taken, sources))
+        taken += [single(i.ip) for i in neighbours]
+        segments.append(Segment(router, number, neighbours))
+    networks = sorted({n for r in spec.routers for n in r.host.networks}, key=str)
+    inner = tuple(Inner(n, _speaker(n, networks)) for n in networks)
+    stray = tuple(Inner(single(t), t) for t in _elsewhere(spec, networks))
+    port = _quiet_port(spec)
+    return Scene(spec, far, tuple(segments), inner, stray, joined(taken), port)
+
+
+def veth_targets(spec: Spec) -> tuple[Address, ...]:
+    """Targets in a veth's own network that the spec gives nobody: only the host can have them."""
+    own = {i.ip for r in spec.routers for i in r.host.addresses}
+    return tuple(t for t in _targets(spec) if t not in own and _is_host(spec, t))
+
+
+def _named(spec: Spec) -> tuple[Network, ...]:
+    """Every network that means something in the spec, sources of forwards aside."""
+    return tuple(n for r in spec.routers for n in _router_networks(r))
+
+
+def _router_networks(router: Router) -> Iterator[Network]:
+    host = router.host
+    for interface in (*router.addresses, *host.addresses, *host.router_addresses):
+        yield interface.network
+    yield from host.networks
+    yield from map(single, router.gateways)
+    yield from (single(f.target) for f in router.forward if f.target is not None)
+
+
+def _neighbours(
+    router: Router, taken: Collection[Network], sources: Collection[Network]
+) -> Iterator[Interface]:
+    """One address of each family, and one more for each source network on the uplink's link."""
+    for each in families(router):
+        prefix = min((i.network for i in each.public), key=lambda n: n.prefixlen)
+        used = [t for t in taken if t != prefix]
+        used += [single(i.ip) for i in (*each.public, *each.host)]
+        address = free(prefix, used)
+        if address is None:
+            yield ip_interface(spare(each.version, (*taken, *sources)))
+            continue
+        yield ip_interface(f"{address}/{prefix.prefixlen}")
+        used.append(single(address))
+        for source in _on_link_sources(router, prefix):
+            address = free(source, used)
+            if address is not None:
+                yield ip_interface(f"{address}/{prefix.prefixlen}")
+                used.append(single(address))
+
+
+def _on_link_sources(router: Router, prefix: Network) -> list[Network]:
+    sources = {s for f in router.forward for s in f.sources if s.version == prefix.version}
+    return sorted(s for s in sources if s.subnet_of(prefix))  # type: ignore[arg-type]
+
+
+def _speaker(network: Network, networks: Iterable[Network]) -> Address:
+    others = [n for n in networks if n != network and n.version == network.version]
+    narrower = [n for n in others if n.subnet_of(network)]  # type: ignore[arg-type]
+    return free(network, narrower) or network[0]
+
+
+def _targets(spec: Spec) -> list[Address]:
+    found = {f.target for r in spec.routers for f in r.forward if f.target is not None}
+    return sorted(found, key=str)
+
+
+def _elsewhere(spec: Spec, networks: Collection[Network]) -> Iterator[Address]:
+    for target in _targets(spec):
+        if not _is_host(spec, target) and not any(target in n for n in networks):
+            yield target
+
+
+def _is_host(spec: Spec, target: Address) -> bool:
+    """Whether `target` is an address of the host, or only the host can have it.
+
+    A veth has two ends, so what lies in its network and in no network behind the host must be on
+    the host itself.
+    """
+    hosts = [r.host for r in spec.routers]
+    if any(target == i.ip for h in hosts for i in h.addresses):
+        return True
+    if any(target in n for h in hosts for n in h.networks):
+        return False
+    veths = [i.network for h in hosts for i in (*h.addresses, *h.router_addresses)]
+    return any(target in n for n in veths)
+
+
+def _quiet_port(spec: Spec) -> int:
+    forwards = [f for r in spec.routers for f in r.forward]
+    return next(p for p in range(2049, 65536) if not any(_names(f, p) for f in forwards))
+
+
+def _names(forward: Forward, port: int) -> bool:
+    return forward.ports.first <= port <= forward.ports.last or port == forward.target_port

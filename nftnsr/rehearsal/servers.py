@@ -1,0 +1,100 @@
+"""Echo servers at every address that packets should, or should not, get to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from attrs import frozen
+
+from nftnsr.kernel.errors import KernelError
+from nftnsr.rehearsal import sockets
+from nftnsr.rehearsal.probes import Server, endpoint
+from nftnsr.rehearsal.world import World
+from nftnsr.spec.model import Address
+
+LARGEST = 512
+
+
+@frozen
+class Sighting:
+    """What a server says: who it is, and whom it sees."""
+
+    server: str
+    client: Address
+
+    def encode(self) -> bytes:
+        return f"{self.server} {self.client}".encode()
+
+    @classmethod
+    def decode(cls, text: bytes) -> Sighting:
+        server, client = text.decode().split()
+        return cls(server, ip_address(client))
+
+
+class Servers:
+    """All servers of a world, in the running event loop; open until the `with` ends."""
+
+    def __init__(self, world: World, servers: Iterable[Server]) -> None:
+        self._world = world
+        self._wanted = tuple(dict.fromkeys(servers))
+        self._sockets: list[socket.socket] = []
+        self.arrived: dict[bytes, Sighting] = {}
+        """What got to a UDP server, by the token in it, whether or not the answer got back."""
+
+    async def __aenter__(self) -> Servers:
+        loop = asyncio.get_running_loop()
+        try:
+            for server in self._wanted:
+                sock = self._open(server)
+                receive = self._accept if server.protocol == "tcp" else self._answer
+                loop.add_reader(sock, receive, sock, str(server))
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._close()
+
+    def _open(self, server: Server) -> socket.socket:
+        room = self._world.room(server.place)
+        try:
+            sock = sockets.server(room, server.protocol, server.address, server.port)
+        except OSError as error:
+            where = f"{server.protocol} {endpoint(server.address, server.port)}"
+            raise KernelError(f"cannot listen on {where}: {error.strerror}") from error
+        self._sockets.append(sock)
+        return sock
+
+    def _close(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            loop.remove_reader(sock)
+            sock.close()
+        self._sockets.clear()
+
+    def _accept(self, sock: socket.socket, name: str) -> None:
+        while True:
+            try:
+                connection, peer = sock.accept()
+            except OSError:
+                return
+            with connection:
+                connection.send(Sighting(name, ip_address(peer[0])).encode())
+
+    def _answer(self, sock: socket.socket, name: str) -> None:
+        while True:
+            try:
+                token, peer = sock.recvfrom(LARGEST)
+            except OSError:
+                return
+            sighting = Sighting(name, ip_address(peer[0]))
+            self.arrived[token] = sighting
+            try:
+                sock.sendto(sighting.encode(), peer)
+            except OSError:
+                # No way back; that it arrived is on record.
+                continue

@@ -1,0 +1,190 @@
+"""One probe at a time: send its packets, wait as long as it deserves, judge what came back."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import time
+from itertools import count
+from typing import assert_never
+
+from attrs import field, frozen
+
+from nftnsr.rehearsal import packets, sockets
+from nftnsr.rehearsal.outcome import Result
+from nftnsr.rehearsal.probes import Arrives, Echo, Leak, Probe, Reach, Solicit
+from nftnsr.rehearsal.servers import LARGEST, Servers, Sighting
+from nftnsr.rehearsal.world import World
+
+PATIENCE = 3.0
+"""Longer than the first retransmission of a SYN (1 s) and than duplicate address detection."""
+BRIEF = 0.4
+"""How long to wait for what should not come: a thousand times a round trip in this world."""
+_RESEND = 0.25
+
+
+@frozen
+class Seen:
+    """What a probe saw, in words, and whether that is what the spec promises."""
+
+    ok: bool
+    text: str
+
+
+@frozen
+class Trials:
+    """Runs probes in a world, in the running event loop."""
+
+    world: World
+    servers: Servers
+    _tokens: count[int] = field(factory=count)
+
+    async def run(self, probe: Probe) -> Result:
+        start = time.perf_counter()
+        try:
+            seen = await self._try(probe)
+        except OSError as error:
+            seen = Seen(False, _reason(error))
+        milliseconds = (time.perf_counter() - start) * 1000
+        return Result(
+            probe.router, probe.kind, probe.name, probe.expected, seen.text, seen.ok, milliseconds
+        )
+
+    async def _try(self, probe: Probe) -> Seen:
+        match probe:
+            case Reach():
+                return await self._reach(probe)
+            case Echo():
+                return await self._echo(probe)
+            case Solicit():
+                return await self._solicit(probe)
+            case Leak():
+                return await self._leak(probe)
+            case _:
+                assert_never(probe)
+
+    async def _reach(self, probe: Reach) -> Seen:
+        if probe.server.protocol == "tcp":
+            return _judge(probe, await self._connect(probe))
+        token = f"nftnsr {next(self._tokens)}".encode()
+        answer = await self._exchange(probe, token)
+        arrived = self.servers.arrived.get(token)
+        if isinstance(answer, str) and arrived is not None:
+            way_back = f"got to {arrived.server} from {arrived.client}, but no answer came back"
+            return Seen(False, way_back)
+        return _judge(probe, answer)
+
+    async def _connect(self, probe: Reach) -> Sighting | str:
+        loop = asyncio.get_running_loop()
+        room = self.world.room(probe.origin.place)
+        patience = _patience(probe)
+        with sockets.client(room, probe.address.version, "tcp", probe.origin.address) as sock:
+            try:
+                async with asyncio.timeout(patience):
+                    await loop.sock_connect(sock, (str(probe.address), probe.port))
+                    answer = await loop.sock_recv(sock, LARGEST)
+            except TimeoutError:
+                return f"no answer in {patience:g} s"
+            except OSError as error:
+                return _reason(error)
+        return Sighting.decode(answer) if answer else "a connection without an answer"
+
+    async def _exchange(self, probe: Reach, token: bytes) -> Sighting | str:
+        loop = asyncio.get_running_loop()
+        room = self.world.room(probe.origin.place)
+        patience = _patience(probe)
+        with sockets.client(room, probe.address.version, "udp", probe.origin.address) as sock:
+            try:
+                async with asyncio.timeout(patience):
+                    await loop.sock_connect(sock, (str(probe.address), probe.port))
+                    return await _ask_again(sock, token)
+            except TimeoutError:
+                return f"no answer in {patience:g} s"
+            except OSError as error:
+                return _reason(error)
+
+    async def _echo(self, probe: Echo) -> Seen:
+        loop = asyncio.get_running_loop()
+        version = probe.address.version
+        room = self.world.room(probe.origin.place)
+        identity = next(self._tokens) % 0x10000
+        with sockets.icmp(room, version, probe.origin.address) as sock:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    request = packets.echo_request(version, identity)
+                    await loop.sock_sendto(sock, request, (str(probe.address), 0))
+                    while not packets.is_echo_reply(
+                        version, await loop.sock_recv(sock, LARGEST), identity
+                    ):
+                        pass
+            except TimeoutError:
+                return Seen(False, f"no reply in {PATIENCE:g} s")
+        return Seen(True, probe.expected)
+
+    async def _solicit(self, probe: Solicit) -> Seen:
+        loop = asyncio.get_running_loop()
+        room = self.world.room(probe.place)
+        mine = sockets.mac_of(room, probe.link)
+        group = str(packets.solicited_group(probe.address))
+        with sockets.solicitor(room, probe.link) as sock:
+            try:
+                async with asyncio.timeout(probe.within):
+                    request = packets.solicitation(probe.address, mine)
+                    await loop.sock_sendto(sock, request, (group, 0))
+                    answer = None
+                    while answer is None:
+                        packet = await loop.sock_recv(sock, LARGEST)
+                        answer = packets.advertised_mac(packet, probe.address)
+            except TimeoutError:
+                return Seen(False, f"no advertisement in {probe.within:g} s")
+        return Seen(answer == probe.mac, f"it is at {answer}")
+
+    async def _leak(self, probe: Leak) -> Seen:
+        for sender in probe.senders:
+            strays = tuple(packets.stray_packets(sender.address, probe.address))
+            room = self.world.room(sender.place)
+            sockets.send_raw(room, sender.address, probe.address, strays)
+        # What is on its way gets counted.
+        await asyncio.sleep(0.05)
+        leaked = self.world.leaked(probe.router)
+        sources = [f"{source} ({number} packets)" for source, number in leaked.items()]
+        return Seen(not sources, f"left: {', '.join(sources)}" if sources else "none")
+
+
+async def _ask_again(sock: socket.socket, token: bytes) -> Sighting:
+    """Send `token` until it is answered: a datagram has no retransmission of its own."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await loop.sock_sendall(sock, token)
+        try:
+            async with asyncio.timeout(_RESEND):
+                return Sighting.decode(await loop.sock_recv(sock, LARGEST))
+        except TimeoutError:
+            continue
+
+
+def _judge(probe: Reach, answer: Sighting | str) -> Seen:
+    match (probe.expect, answer):
+        case (None, str(nothing)):
+            return Seen(True, nothing)
+        case (None, Sighting(server, client)):
+            return Seen(False, f"{server} saw {client}")
+        case (Arrives(), str(nothing)):
+            return Seen(False, nothing)
+        case (Arrives(clients), Sighting(server, client)):
+            welcome = client in clients if clients else client != probe.server.address
+            return Seen(server == str(probe.server) and welcome, f"{server} saw {client}")
+        case _:
+            raise AssertionError(answer)
+
+
+def _patience(probe: Reach) -> float:
+    return BRIEF if probe.expect is None else PATIENCE
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.ECONNREFUSED:
+        return "refused"
+    return os.strerror(error.errno).lower() if error.errno else str(error)

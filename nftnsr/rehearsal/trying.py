@@ -1,0 +1,65 @@
+"""All probes of a world, in the order in which they do not disturb one another."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable, Iterable
+
+from nftnsr.rehearsal import expectations
+from nftnsr.rehearsal.outcome import Result, Untried
+from nftnsr.rehearsal.probes import Probe, Reach
+from nftnsr.rehearsal.servers import Servers
+from nftnsr.rehearsal.trials import Trials
+from nftnsr.rehearsal.world import World
+
+AT_ONCE = 256
+"""More would only delay one another's packets, and a late packet looks like a lost one."""
+
+OnResult = Callable[[Result], None]
+
+
+def untried(world: World) -> tuple[Untried, ...]:
+    """What the spec promises and no probe can show."""
+    return tuple(p for p in expectations.probes(world.scene) if isinstance(p, Untried))
+
+
+def probe(world: World, on_result: OnResult | None = None) -> tuple[Result, ...]:
+    """Try everything that the spec promises, now that it is applied to the world's host."""
+    _allow_many_files()
+    world.answer_through_other_routers()
+    return asyncio.run(_probe(world, on_result or (lambda _: None)))
+
+
+async def _probe(world: World, on_result: OnResult) -> tuple[Result, ...]:
+    scene = world.scene
+    timed = tuple(expectations.timed_probes(scene))
+    bulk = tuple(p for p in expectations.probes(scene) if not isinstance(p, Untried))
+    closing = tuple(expectations.closing_probes(scene))
+    async with Servers(world, (p.server for p in bulk if isinstance(p, Reach))) as servers:
+        trials = Trials(world, servers)
+        results = []
+        for batch in (timed, bulk, closing):
+            results += await _together(trials, batch, on_result)
+    return tuple(results)
+
+
+async def _together(trials: Trials, probes: Iterable[Probe], on_result: OnResult) -> list[Result]:
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def run(probe: Probe) -> Result:
+        async with places:
+            result = await trials.run(probe)
+        on_result(result)
+        return result
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run(probe)) for probe in probes]
+    return [task.result() for task in tasks]
+
+
+def _allow_many_files() -> None:
+    """Every forward has its servers, and every server a socket."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,56 @@
+"""The wires between those who take part: names and MACs of their ends, and who is behind them.
+
+Where two ends only ever talk to each other they know each other's MAC for good, and every route
+has one and the same next hop: however many addresses a world has, it puts no strain on the
+neighbour tables, whose limits all namespaces of the machine share.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from attrs import frozen
+
+from nftnsr.spec.model import Address, Spec
+
+SEGMENT, UPLINK_PORT, NEIGHBOUR_PORT = "segment", "uplink", "neighbour"
+WAN, LAN = "wan", "eth0"
+
+_NEAR: dict[int, Address] = {4: IPv4Address("169.254.1.1"), 6: IPv6Address("fe80::1:1")}
+_FAR: dict[int, Address] = {4: IPv4Address("169.254.1.2"), 6: IPv6Address("fe80::1:2")}
+
+
+@frozen
+class End:
+    """One end of a wire, and the address under which the other end knows it."""
+
+    link: str
+    mac: str
+    addresses: tuple[Address, ...]
+
+
+@frozen
+class Wire:
+    """A veth pair; its number is its own in a world."""
+
+    number: int
+    near: End
+    far: End
+
+
+def wire(number: int, near: str, far: str) -> Wire:
+    """Wire `number` of a world, which no other has."""
+    # 0x02: locally administered, unicast (IEEE 802, section 8.2).
+    prefix = f"02:72:68:{number >> 8 & 0xFF:02x}:{number & 0xFF:02x}"
+    return Wire(
+        number,
+        End(near, f"{prefix}:01", tuple(_NEAR.values())),
+        End(far, f"{prefix}:02", tuple(_FAR.values())),
+    )
+
+
+def free_link_names(spec: Spec, count: int) -> list[str]:
+    """Names for links in the host that the spec does not use there."""
+    used = {r.uplink for r in spec.routers} | {r.host.interface for r in spec.routers}
+    candidates = (f"inner{number}" for number in range(count + len(used)))
+    return [name for name in candidates if name not in used][:count]

@@ -1,0 +1,136 @@
+"""The world of a rehearsal: everybody in a namespace of their own, none of which has a name."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+from nftnsr.kernel.namespaces import Room
+from nftnsr.rehearsal import border, furnish, netlink
+from nftnsr.rehearsal.scene import HOST, INTERNET, Inner, Place, Scene, Segment, stage
+from nftnsr.rehearsal.wiring import LAN, Wire, free_link_names, wire
+from nftnsr.spec.model import Address, Network, Spec
+
+
+class World:
+    """Provider, internet and the twin of a host, around the calling thread's namespace.
+
+        with World(spec) as world:
+            apply(spec)
+            results = probe(world)
+
+    The namespace of the calling thread (or of `host`, a room elsewhere) becomes the twin: it gets
+    the uplinks of the spec, so call this in a throw-away one. A room also runs real programs:
+    `world.internet.run(subprocess.Popen, ["curl", ...])`.
+    """
+
+    def __init__(self, spec: Spec, host: Room | None = None) -> None:
+        self.scene: Scene = stage(spec)
+        self._rooms: dict[Place, Room] = {}
+        self._stack = ExitStack()
+        self._host = host
+
+    def __enter__(self) -> World:
+        try:
+            self._build()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def host(self) -> Room:
+        return self._rooms[HOST]
+
+    @property
+    def internet(self) -> Room:
+        return self._rooms[INTERNET]
+
+    def gateway(self, router: str) -> Room:
+        """The provider's router on the segment of `router`'s uplink."""
+        return self._rooms[self._segment(router).gateway]
+
+    def neighbour(self, router: str) -> Room:
+        """Somebody on the segment of `router`'s uplink."""
+        return self._rooms[self._segment(router).neighbour]
+
+    def inner(self, network: Network) -> Room:
+        """The host that has all addresses of a network behind the host."""
+        return self._rooms[next(i.place for i in self.scene.inner if i.network == network)]
+
+    def room(self, place: Place) -> Room:
+        return self._rooms[place]
+
+    def leaked(self, router: str) -> dict[Address, int]:
+        """The sources that should never have left by `router`'s uplink, with packet counts."""
+        return self.gateway(router).run(border.leaked)
+
+    def answer_through_other_routers(self) -> None:
+        """Give the host, once a spec is applied, the routes that a router needs which is not its
+        default one.
+        """
+        for segment in self.scene.segments:
+            router = segment.router
+            if not router.host.default_route:
+                networks = [i.network for i in self.scene.behind(router)]
+                self.host.run(furnish.answer_through, router, segment.number, networks)
+
+    def _segment(self, router: str) -> Segment:
+        return next(s for s in self.scene.segments if s.router.name == router)
+
+    def _build(self) -> None:
+        scene = self.scene
+        self._rooms[HOST] = self._host or self._stack.enter_context(Room.here())
+        self._open(INTERNET, forwarding=False)
+        for segment in scene.segments:
+            self._provider(segment)
+        self.internet.run(furnish.internet, scene)
+        inner = self._inner_hosts()
+        self.host.run(furnish.host, scene, inner)
+
+    def _provider(self, segment: Segment) -> None:
+        gateway = self._open(segment.gateway, forwarding=True)
+        neighbour = self._open(segment.neighbour, forwarding=False)
+        self._plug(segment.uplink_wire, self.host, gateway)
+        self._plug(segment.wan_wire, gateway, self.internet)
+        self._plug(segment.neighbour_wire, neighbour, gateway)
+        neighbour.run(furnish.neighbour, segment)
+        gateway.run(furnish.gateway, segment)
+
+    def _inner_hosts(self) -> list[tuple[Inner, Wire]]:
+        everybody = (*self.scene.inner, *self.scene.stray)
+        base = 4 * len(self.scene.segments)
+        names = free_link_names(self.scene.spec, len(everybody))
+        placed = []
+        for number, (inner, name) in enumerate(zip(everybody, names, strict=True), base):
+            each = wire(number, name, LAN)
+            room = self._open(inner.place, forwarding=False)
+            self._plug(each, self.host, room)
+            room.run(furnish.inner_host, inner, each)
+            placed.append((inner, each))
+        return placed
+
+    def _open(self, place: Place, *, forwarding: bool) -> Room:
+        room = self._stack.enter_context(Room.scratch())
+        self._rooms[place] = room
+        room.run(furnish.empty_room, forwarding=forwarding)
+        return room
+
+    def _plug(self, wire: Wire, near: Room, far: Room) -> None:
+        descriptor = far.descriptor()
+        try:
+            near.run(netlink.add_wire, wire, descriptor)
+        finally:
+            os.close(descriptor)
+        # Deleting one end takes the other along at once, wherever it has been moved to; left to
+        # the end of the namespace, that would happen at some later time. The far one stays where
+        # it is: the near one is a host's, who may move it.
+        self._stack.callback(far.run, _delete, wire.far.link)
+
+
+def _delete(link: str) -> None:
+    with netlink.rtnetlink() as rtnl:
+        rtnl.delete_link(link)

@@ -1,0 +1,1 @@
+"""Text, JSON and tables for people and programs: pure functions to strings."""

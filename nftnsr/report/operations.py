@@ -1,0 +1,91 @@
+"""Operations as the commands that a person would type: ip(8), nft(8), sysctl(8).
+
+The text is a shell script that does what the operations do; it is printed by `compile` and kept
+honest by a test that runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from shlex import quote
+from typing import assert_never
+
+from nftnsr.report.words import address_words, link_words, route_words
+from nftnsr.state import operations as op
+from nftnsr.state.model import HOST, OURS, Link, Neighbour, Route
+from nftnsr.state.operations import Operation
+
+
+def operations_text(operations: Iterable[Operation]) -> str:
+    return "".join(f"{line}\n" for each in operations for line in operation_lines(each))
+
+
+def operation_lines(operation: Operation) -> Iterator[str]:
+    """The shell commands, one a line, that do one operation."""
+    match operation:
+        case op.CreateNamespace(name):
+            yield f"ip netns add {name}"
+            yield f"ip -n {name} link set lo alias {OURS} up"
+        case op.DeleteNamespace(name, _):
+            yield f"ip netns del {name}"
+        case op.CreateVeth(name, link, other):
+            yield _veth(name, link, other)
+        case op.DeleteLink(name, dev):
+            yield f"{_ip(name)} link del {dev}"
+        case op.MoveLink(dev, source, target):
+            yield f"{_ip(source)} link set {dev} netns {target or 1}"
+        case op.SetLink(name, link):
+            plain = Link(
+                link.name, link.up, None, link.mac, link.mtu, link.queue_length, link.alias
+            )
+            yield f"{_ip(name)} link set {link.name} {' '.join(link_words(plain))}"
+        case op.AddAddress(name, address):
+            nodad = " nodad" if address.interface.version == 6 else ""
+            yield f"{_ip(name)} address add {address_words(address)} dev {address.dev}{nodad}"
+        case op.DeleteAddress(name, address):
+            yield f"{_ip(name)} address del {address_words(address)} dev {address.dev}"
+        case op.AddRoute(name, route):
+            verb = "replace" if route.destination.version == 4 else "add"
+            yield f"{_ip(name, route)} route {verb} {route_words(route)}"
+        case op.DeleteRoute(name, route):
+            yield f"{_ip(name, route)} route del {route_words(route)}"
+        case op.AddNeighbour(name, neighbour):
+            yield f"{_ip(name)} neigh replace {_neighbour(neighbour)}"
+        case op.DeleteNeighbour(name, neighbour):
+            yield f"{_ip(name)} neigh del {_neighbour(neighbour)}"
+        case op.WriteSysctls(name, settings):
+            words = " ".join(f"{s.path}={quote(s.value)}" for s in settings)
+            yield f"{_inside(name)}sysctl -qw {words}"
+        case op.LoadRuleset(name, commands):
+            yield f"{_inside(name)}nft -f - <<'EOF'\n{commands}EOF"
+        case _:
+            assert_never(operation)
+
+
+def operation_json(operation: Operation) -> dict[str, object]:
+    """The kind of an operation and the commands that do it."""
+    return {"operation": type(operation).__name__, "commands": list(operation_lines(operation))}
+
+
+def _veth(name: str, link: Link, other: Link) -> str:
+    # Told from the host's end: only a namespace with a name can be given as the peer's.
+    if link.peer is not None and link.peer[0] == HOST:
+        name, link, other = HOST, other, link
+    where = f" netns {link.peer[0]}" if link.peer is not None else ""
+    peer = f"peer name {other.name} address {other.mac}{where}"
+    return f"{_ip(name)} link add {link.name} address {link.mac} type veth {peer}"
+
+
+def _neighbour(neighbour: Neighbour) -> str:
+    if neighbour.proxy:
+        return f"proxy {neighbour.address} dev {neighbour.dev}"
+    return f"{neighbour.address} lladdr {neighbour.mac} dev {neighbour.dev} nud permanent"
+
+
+def _ip(name: str, route: Route | None = None) -> str:
+    family = " -6" if route is not None and route.destination.version == 6 else ""
+    return f"ip{family}" if name == HOST else f"ip{family} -n {name}"
+
+
+def _inside(name: str) -> str:
+    return "" if name == HOST else f"ip netns exec {name} "

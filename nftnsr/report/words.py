@@ -1,0 +1,122 @@
+"""The nouns of a state in the words of iproute2, nft and sysctl."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from shlex import quote
+from typing import assert_never
+
+from nftnsr.state.model import (
+    HOST,
+    RT_MAIN,
+    Address,
+    Block,
+    Chain,
+    Hop,
+    Item,
+    Link,
+    Neighbour,
+    Route,
+    Set,
+    Sysctl,
+    Table,
+)
+
+_KINDS = {1: "", 2: "local ", 5: "multicast ", 6: "blackhole ", 7: "unreachable ", 8: "prohibit "}
+_SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
+
+
+def namespace_words(name: str) -> str:
+    return "host" if name == HOST else f"namespace {name}"
+
+
+def item_words(item: Item) -> str:
+    """One line for one item, as `ip`, `nft` or `sysctl` would name it."""
+    match item:
+        case Link():
+            return " ".join(("link", item.name, *link_words(item)))
+        case Address():
+            return f"address {address_words(item)} dev {item.dev}"
+        case Route():
+            return f"route {route_words(item)}"
+        case Neighbour():
+            kind = "proxy" if item.proxy else f"lladdr {item.mac} nud permanent"
+            return f"neighbour {item.address} dev {item.dev} {kind}"
+        case Sysctl():
+            return f"sysctl {sysctl_name(item.path)} = {item.value}"
+        case Table():
+            return f"table {item.family} {item.name}"
+        case Chain() | Set() | Block():
+            kind = "chain" if isinstance(item, Chain) else item.kind
+            return f"{kind} {' '.join(item.table)} {item.name}"
+        case _:
+            assert_never(item)
+
+
+def link_words(link: Link) -> Iterator[str]:
+    """What a link is beyond its name, as arguments of `ip link`."""
+    if link.peer is not None:
+        namespace, name = link.peer
+        yield f"type veth peer {name} in {namespace_words(namespace)}"
+    for word, value in (
+        ("address", link.mac), ("mtu", link.mtu), ("txqlen", link.queue_length),
+        ("alias", quote(link.alias) if link.alias else None),
+    ):  # fmt: skip
+        if value is not None:
+            yield f"{word} {value}"
+    yield "up" if link.up else "down"
+
+
+def address_words(address: Address) -> str:
+    words = [str(address.interface)]
+    if address.peer is not None:
+        words = [
+            str(address.interface.ip),
+            f"peer {address.peer}/{address.interface.network.prefixlen}",
+        ]
+    if address.broadcast is not None:
+        words.append(f"broadcast {address.broadcast}")
+    if address.scope:
+        words.append(f"scope {_SCOPES.get(address.scope, address.scope)}")
+    if address.label is not None and address.label != address.dev:
+        words.append(f"label {address.label}")
+    if address.noprefixroute:
+        words.append("noprefixroute")
+    return " ".join(words)
+
+
+def route_words(route: Route) -> str:
+    """A route as `ip route` prints it."""
+    default = route.destination.prefixlen == 0
+    head = _KINDS.get(route.kind, f"type {route.kind} ")
+    words = [head + ("default" if default else str(route.destination))]
+    if len(route.hops) == 1:
+        words += hop_words(route.hops[0])
+    else:
+        words += [w for h in route.hops for w in ("nexthop", *hop_words(h), f"weight {h.weight}")]
+    if route.tos:
+        words.append(f"tos {route.tos:#x}")
+    if route.table != RT_MAIN:
+        words.append(f"table {route.table}")
+    if route.scope and route.destination.version == 4:
+        words.append(f"scope {_SCOPES.get(route.scope, route.scope)}")
+    if route.source is not None:
+        words.append(f"src {route.source}")
+    if route.metric:
+        words.append(f"metric {route.metric}")
+    words += [f"{name} {value}" for name, value in route.metrics]
+    return " ".join([*words, f"proto {route.protocol}"])
+
+
+def hop_words(hop: Hop) -> Iterator[str]:
+    if hop.via is not None:
+        yield f"via {hop.via}"
+    if hop.dev is not None:
+        yield f"dev {hop.dev}"
+    if hop.onlink:
+        yield "onlink"
+
+
+def sysctl_name(path: str) -> str:
+    """A path below /proc/sys as sysctl(8) writes it: dots, and slashes for dots in link names."""
+    return path.translate(str.maketrans("/.", "./"))

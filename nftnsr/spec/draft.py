@@ -1,0 +1,85 @@
+"""A router as it was read: its values with their paths, and without what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv6Address
+from typing import Any, Generic, TypeVar
+
+from attrs import frozen
+
+from .model import Address, Forward, Host, Interface, Network, Router
+from .problems import Path
+
+T = TypeVar("T", covariant=True)
+
+
+@frozen
+class At(Generic[T]):
+    """A value and the path that it was read from."""
+
+    path: Path
+    value: T
+
+
+@frozen
+class Many(Generic[T]):
+    """The readable elements of an array; when it is not `whole`, nobody knows what is missing."""
+
+    items: tuple[At[T], ...] = ()
+    whole: bool = True
+
+    def __iter__(self) -> Iterator[At[T]]:
+        return iter(self.items)
+
+    @property
+    def values(self) -> tuple[T, ...]:
+        return tuple(item.value for item in self.items)
+
+
+@frozen
+class HostDraft:
+    path: Path
+    interface: At[str] | None
+    peer: At[str] | None  # the router's end
+    addresses: Many[Interface]
+    router_addresses: Many[Interface]
+    networks: Many[Network]
+    link_local: At[IPv6Address] | None
+    router_link_local: At[IPv6Address] | None
+    default_route: bool | None
+    settings: Mapping[str, Any]  # what is written of the keys that the model has defaults for
+
+    def finished(self) -> Host:
+        assert self.interface is not None
+        return Host(
+            interface=self.interface.value,
+            addresses=self.addresses.values,
+            router_addresses=self.router_addresses.values,
+            networks=self.networks.values,
+            **self.settings,
+        )
+
+
+@frozen
+class RouterDraft:
+    path: Path
+    name: str
+    uplink: At[str] | None
+    addresses: Many[Interface]
+    gateways: Many[Address]
+    forward: Many[Forward]
+    host: HostDraft | None  # None: there is no such table, and that has been reported
+    settings: Mapping[str, Any]
+
+    def finished(self) -> Router:
+        assert self.uplink is not None and self.host is not None
+        return Router(
+            name=self.name,
+            uplink=self.uplink.value,
+            addresses=self.addresses.values,
+            gateways=self.gateways.values,
+            forward=self.forward.values,
+            host=self.host.finished(),
+            **self.settings,
+        )

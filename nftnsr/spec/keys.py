@@ -1,0 +1,252 @@
+"""Every key of a spec, documented once; the reader, the schema and the reference use this table.
+
+Types and defaults are the model's: here stands what a person must know to write the key.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from attrs import frozen
+
+
+class Kind(Enum):
+    """What a key's value looks like in TOML."""
+
+    INTERFACE = auto()
+    INTERFACE_ADDRESSES = auto()
+    GATEWAYS = auto()
+    NETWORKS = auto()
+    SOURCES = auto()
+    FORWARDS = auto()
+    TABLE = auto()
+    FLAG = auto()
+    COUNT = auto()
+    LEVEL = auto()
+    INBOUND_IPV6 = auto()
+    LINK_LOCAL = auto()
+    PORTS = auto()
+    PROTOCOL = auto()
+    TARGET = auto()
+    NAME = auto()
+
+
+@frozen
+class Key:
+    """`field` is the model's name for the key, where it differs."""
+
+    name: str
+    kind: Kind
+    doc: str
+    example: str  # a value, as TOML
+    required: bool = False
+    field: str = ""
+
+    @property
+    def attribute(self) -> str:
+        return self.field or self.name
+
+    @property
+    def line(self) -> str:
+        return f"{self.name} = {self.example}"
+
+
+def _by_name(*keys: Key) -> dict[str, Key]:
+    return {key.name: key for key in keys}
+
+
+ROUTER_KEYS: Final = _by_name(
+    Key(
+        "uplink",
+        Kind.INTERFACE,
+        "The interface that moves from the host into the router's namespace.",
+        '"ens3"',
+        required=True,
+    ),
+    Key(
+        "addresses",
+        Kind.INTERFACE_ADDRESSES,
+        "The uplink's own addresses, each with its prefix length.",
+        '["192.0.2.10/24"]',
+        required=True,
+    ),
+    Key(
+        "gateways",
+        Kind.GATEWAYS,
+        "The next hops of the default routes, at most one of each address family. A gateway "
+        "outside the uplink's prefixes is reached on-link.",
+        '["192.0.2.1", "fe80::1"]',
+    ),
+    Key(
+        "forward",
+        Kind.FORWARDS,
+        "The ports of the public addresses that lead to servers inside.",
+        '["22/tcp", "8080/tcp -> 10.42.0.10:80"]',
+    ),
+    Key(
+        "host",
+        Kind.TABLE,
+        "The veth pair between the router and the host, and what lies behind the host.",
+        '{ interface = "vens3", addresses = ["192.168.158.2/24"] }',
+        required=True,
+    ),
+    Key(
+        "masquerade",
+        Kind.FLAG,
+        "Whether what leaves by the uplink over IPv4 gets the router's address as its source.",
+        "true",
+    ),
+    Key(
+        "hairpin",
+        Kind.FLAG,
+        "Whether the host and the networks behind it can use the forwards by the public address.",
+        "true",
+    ),
+    Key(
+        "drop_invalid",
+        Kind.FLAG,
+        "Whether packets that connection tracking calls invalid are dropped, so that no private "
+        "source address ever leaves.",
+        "true",
+    ),
+    Key(
+        "forward_filter",
+        Kind.FLAG,
+        "Whether only what is forwarded, or answers, may pass from the uplink, so that a "
+        "neighbour on the same link cannot use the router for transit.",
+        "true",
+    ),
+    Key(
+        "inbound_ipv6",
+        Kind.INBOUND_IPV6,
+        'What may come in over IPv6 for the host\'s own addresses: all ("open") or only what '
+        '`forward` names ("forwards").',
+        '"forwards"',
+    ),
+    Key(
+        "proxy_ndp",
+        Kind.FLAG,
+        "Whether the router answers neighbour discovery on the uplink for the host's addresses.",
+        "true",
+    ),
+    Key(
+        "proxy_delay",
+        Kind.COUNT,
+        "The longest delay of such an answer, in 1/100 s (net.ipv6.neigh.*.proxy_delay).",
+        "0",
+    ),
+    Key(
+        "accept_ra",
+        Kind.LEVEL,
+        "Whether the uplink takes addresses and routes from router advertisements "
+        "(net.ipv6.conf.*.accept_ra): 0 never, 1 unless forwarding, 2 always.",
+        "0",
+    ),
+    Key(
+        "rp_filter",
+        Kind.LEVEL,
+        "The check of source addresses against the routes (net.ipv4.conf.*.rp_filter): 0 none, "
+        "1 strict, 2 loose.",
+        "1",
+    ),
+)
+
+HOST_KEYS: Final = _by_name(
+    Key(
+        "interface",
+        Kind.INTERFACE,
+        "The name of the host's end of the veth pair.",
+        '"vens3"',
+        required=True,
+    ),
+    Key(
+        "addresses",
+        Kind.INTERFACE_ADDRESSES,
+        "The addresses of the host's end. An IPv6 address of the uplink's own prefix is written "
+        "with /128.",
+        '["192.168.158.2/24"]',
+        required=True,
+    ),
+    Key(
+        "router_addresses",
+        Kind.INTERFACE_ADDRESSES,
+        "The addresses of the router's end.",
+        '["192.168.158.1/24"]',
+    ),
+    Key(
+        "router_interface",
+        Kind.INTERFACE,
+        "The name of the router's end; the same as `interface` unless it is written.",
+        '"veth0"',
+    ),
+    Key(
+        "networks",
+        Kind.NETWORKS,
+        "Networks that are reached through the host, such as those of containers and VMs.",
+        '["10.42.0.0/24"]',
+    ),
+    Key(
+        "default_route",
+        Kind.FLAG,
+        "Whether the host's default routes lead to the router.",
+        "true",
+    ),
+    Key(
+        "link_local",
+        Kind.LINK_LOCAL,
+        "The link-local IPv6 address of the host's end.",
+        '"fe80::2"',
+    ),
+    Key(
+        "router_link_local",
+        Kind.LINK_LOCAL,
+        "The link-local IPv6 address of the router's end.",
+        '"fe80::1"',
+    ),
+)
+
+FORWARD_KEYS: Final = _by_name(
+    Key(
+        "port",
+        Kind.PORTS,
+        'One port as a number, or a range as a string, "30000-30100". A range keeps its ports.',
+        "443",
+        required=True,
+        field="ports",
+    ),
+    Key(
+        "protocol",
+        Kind.PROTOCOL,
+        "tcp or udp.",
+        '"tcp"',
+    ),
+    Key(
+        "to",
+        Kind.TARGET,
+        'The server: "10.42.0.10:80", "10.42.0.10", "[fd00::10]:80" or ":80" for another port of '
+        "the host. Without it, the host and the same port.",
+        '"10.42.0.10:80"',
+        field="target",
+    ),
+    Key(
+        "from",
+        Kind.SOURCES,
+        "Only these networks, and what is behind the router, may use the forward. Without it, "
+        "everyone.",
+        '["203.0.113.0/24"]',
+        field="sources",
+    ),
+    Key(
+        "name",
+        Kind.NAME,
+        "What reports and messages call the forward.",
+        '"web"',
+    ),
+    Key(
+        "hairpin",
+        Kind.FLAG,
+        "Whether the host and the networks behind it can use the forward by the public address.",
+        "true",
+    ),
+)

@@ -1,0 +1,123 @@
+"""What a person can say: the specification of routers, as frozen values.
+
+Everything here has been parsed once, at the edge: an address is an `ipaddress` object and a
+port is an int, so that nothing further in has to ask again what a string may hold.
+"""
+
+from __future__ import annotations
+
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from typing import Final, Literal
+
+from attrs import frozen
+
+Address = IPv4Address | IPv6Address
+Interface = IPv4Interface | IPv6Interface
+Network = IPv4Network | IPv6Network
+Protocol = Literal["tcp", "udp"]
+InboundIPv6 = Literal["open", "forwards"]
+
+HOST_LINK_LOCAL: Final = IPv6Address("fe80::2")
+ROUTER_LINK_LOCAL: Final = IPv6Address("fe80::1")
+
+
+@frozen
+class Ports:
+    """An inclusive range of ports, 1 to 65535; a single port has `first == last`."""
+
+    first: int
+    last: int
+
+    @property
+    def single(self) -> bool:
+        return self.first == self.last
+
+    def __str__(self) -> str:
+        return str(self.first) if self.single else f"{self.first}-{self.last}"
+
+
+@frozen
+class Forward:
+    """One port, or range of ports, of the public addresses that leads to a server inside.
+
+    Without a `target` it leads to the host itself, in every family that both the uplink and the
+    host have an address of. A range keeps its ports; a single port may have another
+    `target_port`. With `sources` only those networks, and what is behind the router, may use it.
+    """
+
+    ports: Ports
+    protocol: Protocol = "tcp"
+    target: Address | None = None
+    target_port: int | None = None
+    sources: tuple[Network, ...] = ()
+    name: str | None = None
+    hairpin: bool = True
+
+    @property
+    def text(self) -> str:
+        """The short form of the spec, e.g. `8080/tcp -> 10.42.0.10:80`."""
+        head = f"{self.ports}/{self.protocol}"
+        if self.target is None and self.target_port is None:
+            return head
+        address = "" if self.target is None else str(self.target)
+        if ":" in address:
+            address = f"[{address}]"
+        port = "" if self.target_port is None else f":{self.target_port}"
+        return f"{head} -> {address}{port}"
+
+
+@frozen
+class Host:
+    """The veth pair between the router and the host, and what lies behind the host."""
+
+    interface: str
+    addresses: tuple[Interface, ...]
+    router_addresses: tuple[Interface, ...] = ()
+    router_interface: str | None = None  # None: the same name as `interface`
+    networks: tuple[Network, ...] = ()
+    default_route: bool = True
+    link_local: IPv6Address = HOST_LINK_LOCAL
+    router_link_local: IPv6Address = ROUTER_LINK_LOCAL
+
+    @property
+    def peer(self) -> str:
+        """The name of the router's end of the veth pair."""
+        return self.router_interface or self.interface
+
+
+@frozen
+class Router:
+    """A network namespace with the uplink in it, as one table `[router.NAME]` says it.
+
+    The keys after `host` are what the compiler implies when a person does not write them.
+    """
+
+    name: str
+    uplink: str
+    addresses: tuple[Interface, ...]
+    host: Host
+    gateways: tuple[Address, ...] = ()
+    forward: tuple[Forward, ...] = ()
+    masquerade: bool = True
+    hairpin: bool = True
+    drop_invalid: bool = True
+    forward_filter: bool = True
+    inbound_ipv6: InboundIPv6 = "open"
+    proxy_ndp: bool = True
+    proxy_delay: int = 0  # in 1/100 s (USER_HZ), as net.ipv6.neigh.*.proxy_delay
+    accept_ra: Literal[0, 1, 2] = 0
+    rp_filter: Literal[0, 1, 2] = 1
+
+
+@frozen
+class Spec:
+    """All routers of one file, ordered by name so that table order in the TOML never matters."""
+
+    routers: tuple[Router, ...]

@@ -1,0 +1,24 @@
+"""What must hold between the values of a spec, each rule a generator of faults.
+
+A rule speaks only of what could be read: a field with a fault of its own causes no second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..draft import RouterDraft
+from ..problems import Fault
+from . import forwards, machine, uplink, veth
+
+
+def router_faults(router: RouterDraft) -> Iterator[Fault]:
+    """What contradicts itself within one router."""
+    yield from uplink.faults(router)
+    yield from veth.faults(router)
+    yield from forwards.faults(router)
+
+
+def machine_faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    """What keeps routers from living on one machine."""
+    yield from machine.faults(routers)

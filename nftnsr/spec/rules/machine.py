@@ -1,0 +1,128 @@
+"""Routers that share a machine, be it in one file or in several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ..draft import At, RouterDraft
+from ..model import Address, Interface, Network
+from ..problems import Fault, Path
+from ..words import family, quoted
+from .overlaps import overlapping, stretches
+from .uplink import owned
+
+
+def faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    if len(routers) < 2:
+        return
+    yield from _names(routers)
+    yield from _unique(routers, "uplink", lambda router: router.uplink)
+    yield from _unique(routers, "host interface", _host_interface)
+    yield from _uplink_as_host_interface(routers)
+    yield from _addresses(routers)
+    yield from _networks(routers)
+    yield from _default_routes(routers)
+
+
+def _names(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    seen: dict[str, RouterDraft] = {}
+    for router in routers:
+        first = seen.setdefault(router.name, router)
+        if first is not router:
+            message = "there is another router of this name"
+            yield Fault(router.path, message, "give it another name", None, True, first.path)
+
+
+def _host_interface(router: RouterDraft) -> At[str] | None:
+    return router.host.interface if router.host else None
+
+
+def _unique(
+    routers: Sequence[RouterDraft], what: str, of: Callable[[RouterDraft], At[str] | None]
+) -> Iterator[Fault]:
+    seen: dict[str, tuple[RouterDraft, At[str]]] = {}
+    for router in routers:
+        item = of(router)
+        if item is None:
+            continue
+        owner, first = seen.setdefault(item.value, (router, item))
+        if owner is not router:
+            message = f"{what} {quoted(item.value)} belongs to router {quoted(owner.name)} already"
+            yield Fault(item.path, message, also=first.path)
+
+
+def _uplink_as_host_interface(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    """An uplink must be able to come back to the host under its name."""
+    uplinks = {r.uplink.value: (r, r.uplink) for r in reversed(routers) if r.uplink is not None}
+    for router in routers:
+        item = _host_interface(router)
+        if item is None or item.value not in uplinks:
+            continue
+        owner, uplink = uplinks[item.value]
+        if owner is not router:
+            message = f"host interface {quoted(item.value)} has the name of an uplink"
+            yield Fault(item.path, message, "choose another name", also=uplink.path)
+
+
+def _addresses(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    seen: dict[Address, tuple[RouterDraft, At[Interface]]] = {}
+    for router in routers:
+        for item in owned(router):
+            # The router's ends are in namespaces of their own; _networks keeps them apart.
+            if item.path[4:5] == ("router_addresses",) or item.value.ip.is_link_local:
+                continue
+            owner, first = seen.setdefault(item.value.ip, (router, item))
+            if owner is not router:
+                message = f"address {item.value.ip} belongs to router {quoted(owner.name)} already"
+                yield Fault(item.path, message, also=first.path)
+
+
+Owner = tuple[RouterDraft, Network, At[Interface] | At[Network]]
+
+
+def _networks(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    """The host has one routing table: each network is behind one interface."""
+    claims = [(network, owner) for router in routers for network, owner in _host_routes(router)]
+    for version in (4, 6):
+        mine = [claim for claim in claims if claim[0].version == version]
+        for (owner, network, item), (router, own, place) in overlapping(stretches(mine)):
+            if owner is router or _same_address(item, place):
+                continue
+            message = f"network {own} overlaps {network} of router {quoted(owner.name)}"
+            yield Fault(place.path, message, also=item.path)
+
+
+def _same_address(one: At[Interface] | At[Network], other: At[Interface] | At[Network]) -> bool:
+    """Whether _addresses has said it."""
+    return getattr(one.value, "ip", one) == getattr(other.value, "ip", other)
+
+
+def _host_routes(router: RouterDraft) -> Iterator[tuple[Network, Owner]]:
+    if router.host is None:
+        return
+    firsts: dict[Network, At[Interface] | At[Network]] = {}
+    for address in router.host.addresses:
+        firsts.setdefault(address.value.network, address)
+    for network in router.host.networks:
+        firsts.setdefault(network.value, network)
+    for value, item in firsts.items():
+        yield value, (router, value, item)
+
+
+def _default_routes(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    seen: dict[int, RouterDraft] = {}
+    told: set[Path] = set()
+    for router in routers:
+        host = router.host
+        if host is None or not host.default_route:
+            continue
+        for version in sorted({item.value.version for item in host.addresses}):
+            first = seen.setdefault(version, router)
+            if first is router or router.path in told:
+                continue
+            told.add(router.path)
+            message = f"a second {family(version)} default route of the host, beside router "
+            hint = "write default_route = false in one of them"
+            assert first.host is not None
+            path, also = (*host.path, "default_route"), (*first.host.path, "default_route")
+            yield Fault(path, message + quoted(first.name), hint, also=also)

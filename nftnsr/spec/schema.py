@@ -1,0 +1,123 @@
+"""The JSON Schema of a spec, for editors: `python -m nftnsr.spec.schema` prints it.
+
+It knows types and the shape of strings; what must hold between values, only the rules know.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, assert_never
+
+from attrs import NOTHING, fields_dict
+
+from .keys import FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key, Kind
+from .model import Forward, Host, Router
+
+Schema = dict[str, Any]
+
+_LENGTH: Final = "/(0|[1-9][0-9]{0,2})"
+_IP: Final = r"[0-9A-Fa-f:.]+"
+_PORT: Final = "[1-9][0-9]{0,4}"
+_TARGET: Final = rf"(\[[0-9A-Fa-f:.]+\]|[0-9.]+)(:{_PORT})?|:{_PORT}"
+_PATTERNS: Final = {
+    "interface": r'[^\s/:%"*\\]{1,15}',
+    "address with prefix length": f"{_IP}{_LENGTH}",
+    "address": _IP,
+    "network": f"{_IP}{_LENGTH}",
+    "link-local address": r"[Ff][Ee][89ABab][0-9A-Fa-f]:[0-9A-Fa-f:.]*",
+    "range of ports": f"{_PORT}-{_PORT}",
+    "target": _TARGET,
+    "forward": rf"{_PORT}(-{_PORT})?/(tcp|udp)([ \t]*->[ \t]*({_TARGET}))?",
+    "forward name": r'[^"\\]{1,64}',
+}
+
+
+def schema() -> Schema:
+    """The whole schema, JSON Schema draft 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "nftnsr spec",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["router"],
+        "properties": {
+            "router": {
+                "description": "The routers by name, each a network namespace.",
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": _table(ROUTER_KEYS, Router),
+            }
+        },
+    }
+
+
+def _table(keys: dict[str, Key], model: type) -> Schema:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [key.name for key in keys.values() if key.required],
+        "properties": {key.name: _property(key, model) for key in keys.values()},
+    }
+
+
+def _property(key: Key, model: type) -> Schema:
+    result: Schema = {"description": key.doc, **_value(key)}
+    default = fields_dict(model)[key.attribute].default
+    if default is not NOTHING and default is not None and default != ():
+        result["default"] = default if isinstance(default, bool | int) else str(default)
+    return result
+
+
+def _value(key: Key) -> Schema:
+    match key.kind:
+        case Kind.INTERFACE:
+            return _string("interface")
+        case Kind.INTERFACE_ADDRESSES:
+            return _array(_string("address with prefix length"), key.required)
+        case Kind.GATEWAYS:
+            return {**_array(_string("address")), "maxItems": 2}
+        case Kind.NETWORKS:
+            return _array(_string("network"))
+        case Kind.SOURCES:
+            return _array(_string("network"), not_empty=True)
+        case Kind.FORWARDS:
+            return _array({"anyOf": [_string("forward"), _table(FORWARD_KEYS, Forward)]})
+        case Kind.TABLE:
+            return _table(HOST_KEYS, Host)
+        case Kind.FLAG:
+            return {"type": "boolean"}
+        case Kind.COUNT:
+            return {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+        case Kind.LEVEL:
+            return {"enum": [0, 1, 2]}
+        case Kind.INBOUND_IPV6:
+            return {"enum": ["open", "forwards"]}
+        case Kind.LINK_LOCAL:
+            return _string("link-local address")
+        case Kind.PORTS:
+            number = {"type": "integer", "minimum": 1, "maximum": 65535}
+            return {"anyOf": [number, _string("range of ports")]}
+        case Kind.PROTOCOL:
+            return {"enum": ["tcp", "udp"]}
+        case Kind.TARGET:
+            return _string("target")
+        case Kind.NAME:
+            return _string("forward name")
+        case _:
+            assert_never(key.kind)
+
+
+def _string(what: str) -> Schema:
+    return {"type": "string", "pattern": f"^({_PATTERNS[what]})$"}
+
+
+def _array(items: Schema, not_empty: bool = False) -> Schema:
+    return {"type": "array", "items": items, **({"minItems": 1} if not_empty else {})}
+
+
+def text() -> str:
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(text(), end="")

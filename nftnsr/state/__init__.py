@@ -1,0 +1,1 @@
+"""The nouns that the wanted and the observed state share, and the difference between two states."""

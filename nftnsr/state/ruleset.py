@@ -1,0 +1,215 @@
+"""The ruleset as text: to nft's syntax, from nft's own listing, and from one to the other.
+
+nft lists a table in a normal form of its own, which differs by version. The wanted text is loaded
+and listed in a scratch namespace before it is compared, so that both sides speak the same words
+and reading a listing needs no grammar, only its blocks, lines and commas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from nftnsr.state.model import Block, Chain, Rule_, Set, Table
+
+_BLOCK = re.compile(r"^\t([a-z ]+) (\S+) \{$")
+_TABLE = re.compile(r"^table (\S+) (\S+) \{$")
+_ELEMENTS = "elements = {"
+# The state of an element (counter values, expiry) is no part of what is wanted.
+_STATE = re.compile(r" counter(?: packets \d+ bytes \d+)?(?= |$)| expires \S+")
+_NUMBERS = re.compile(r"(\d+)")
+
+R = TypeVar("R", Table, Chain, Set, Block)
+
+
+def ruleset_text(items: Iterable[Rule_]) -> str:
+    """A ruleset that `nft -f` loads, in the layout of `nft list ruleset`."""
+    items = tuple(items)
+    lines: list[str] = []
+    for table in _of(items, Table):
+        lines += [f"table {table.family} {table.name} {{", *_indent(table.lines)]
+        members = [i for i in items if not isinstance(i, Table) and i.table == table.key[1:]]
+        # A rule can name a map only after it: sets come first, as nft lists them.
+        for item in sorted(members, key=lambda i: isinstance(i, Chain)):
+            lines += ([] if lines[-1].endswith("{") else [""]) + _indent(block_lines(item))
+        lines += ["}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def block_lines(item: Chain | Set | Block) -> list[str]:
+    """One chain, set or map as lines of text, elements in natural order."""
+    match item:
+        case Chain():
+            head = f"chain {item.name} {{"
+            body = [*([item.hook] if item.hook else []), *item.rules]
+        case Set():
+            head = f"{item.kind} {item.name} {{"
+            body = list(item.lines)
+            if item.elements:
+                rows = [f"{element}," for element in sorted(item.elements, key=natural)]
+                rows[-1] = rows[-1].removesuffix(",")
+                body += [f"{_ELEMENTS}", *_indent(rows), "}"]
+        case Block():
+            head = f"{item.kind} {item.name} {{"
+            body = list(item.lines)
+    return [head, *_indent(body), "}"]
+
+
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key under which `tcp . 80` comes before `tcp . 443`."""
+    return tuple((0, int(w), "") if w.isdigit() else (1, 0, w) for w in _NUMBERS.split(text))
+
+
+def read_listing(listing: str) -> tuple[Rule_, ...]:
+    """The tables of a listing, as `nft list table` or `nft list ruleset` print them."""
+    items: list[Rule_] = []
+    table: tuple[str, str] | None = None
+    loose: list[str] = []
+    lines = iter(listing.splitlines())
+    for line in lines:
+        if start := _TABLE.match(line):
+            table, loose = (start[1], start[2]), []
+        elif table is None:
+            continue
+        elif line == "}":
+            position = next((n for n, i in enumerate(items) if _in(i, table)), len(items))
+            items.insert(position, Table(*table, tuple(loose)))
+            table = None
+        elif start := _BLOCK.match(line):
+            items.append(_read_block(table, start[1], start[2], _body(lines)))
+        elif line.strip():
+            loose.append(line.strip())
+    return tuple(items)
+
+
+def batch(wanted: Iterable[Rule_], observed: Iterable[Rule_]) -> str:
+    """The nft commands that lead from `observed` to `wanted`, for one atomic transaction.
+
+    Tables, base chains and maps that stay are kept: chains are flushed and refilled, sets get
+    the difference of their elements. Deleting and adding a table, even in one transaction, lets
+    packets through untranslated and loses counters (1 to 13 in 1000 re-applies under flood).
+    """
+    want = {i.key: i for i in wanted}
+    have = {i.key: i for i in observed}
+    stale = {_table_of(i) for k, i in have.items() if isinstance(i, Table) and want.get(k) != i}
+    kept = {_table_of(i) for i in have.values()} - stale
+    new = [i for i in want.values() if _table_of(i) not in kept]
+    commands = [f"delete table {family} {name}\n" for family, name in sorted(stale)]
+    commands += [ruleset_text(new)]
+    commands += [
+        f"{command}\n"
+        for command in _change(
+            {k: i for k, i in want.items() if _table_of(i) in kept},
+            {k: i for k, i in have.items() if _table_of(i) in kept},
+        )
+    ]
+    return "".join(commands)
+
+
+def _change(
+    want: dict[tuple[object, ...], Rule_], have: dict[tuple[object, ...], Rule_]
+) -> list[str]:
+    old_sets, new_sets = _select(have, Set), _select(want, Set)
+    stale = {k for k, s in old_sets.items() if _declaration(new_sets.get(k)) != _declaration(s)}
+    old_chains, new_chains = _select(have, Chain), _select(want, Chain)
+    gone = {k for k, c in old_chains.items() if k not in new_chains}
+    moved = {k for k, c in old_chains.items() if k in new_chains and _moved(c, new_chains[k])}
+    # A set that a rule names cannot be deleted: its chains are refilled around it.
+    users = {k for k, c in old_chains.items() if _names_any(c, (old_sets[s] for s in stale))}
+    refill = {k for k, c in new_chains.items() if old_chains.get(k) != c} | (users - gone)
+    commands = [f"flush chain {_full(old_chains[k])}" for k in (refill | gone) & old_chains.keys()]
+    commands += [f"delete chain {_full(old_chains[k])}" for k in gone | moved]
+    for key, item in _select(have, Block).items():
+        if want.get(key) != item:
+            commands.append(f"delete {item.kind} {_full(item)}")
+    commands += [f"delete {old_sets[k].kind} {_full(old_sets[k])}" for k in stale]
+    for key, new in new_sets.items():
+        old = old_sets.get(key) if key not in stale else None
+        commands += _change_set(old, new)
+    for key, chain in new_chains.items():
+        if key in refill:
+            declared = f" {{ {chain.hook} }}" if chain.hook else ""
+            commands.append(f"add chain {_full(chain)}{declared}")
+    for key, chain in new_chains.items():
+        if key in refill:
+            commands += [f"add rule {_full(chain)} {rule}" for rule in chain.rules]
+    return commands
+
+
+def _change_set(old: Set | None, new: Set) -> list[str]:
+    commands = []
+    if old is None:
+        lines = " ".join(f"{line};" for line in new.lines)
+        commands.append(f"add {new.kind} {_full(new)} {{ {lines} }}")
+    before = old.elements if old is not None else frozenset()
+    keys = sorted(element.split(" : ")[0] for element in before - new.elements)
+    for verb, elements in (("delete", keys), ("add", sorted(new.elements - before))):
+        if elements:
+            commands.append(f"{verb} element {_full(new)} {{ {', '.join(elements)} }}")
+    return commands
+
+
+def _moved(old: Chain, new: Chain) -> bool:
+    """Whether the chain is at another hook or priority; a policy alone can be changed in place."""
+    return old.hook.split("; policy")[0] != new.hook.split("; policy")[0]
+
+
+def _names_any(chain: Chain, sets: Iterable[Set]) -> bool:
+    words = {word.strip(";,") for rule in chain.rules for word in rule.split()}
+    return any(f"@{s.name}" in words for s in sets)
+
+
+def _declaration(item: Set | None) -> tuple[str, ...] | None:
+    return None if item is None else item.lines
+
+
+def _full(item: Chain | Set | Block) -> str:
+    return f"{item.table[0]} {item.table[1]} {item.name}"
+
+
+def _table_of(item: Rule_) -> tuple[str, str]:
+    return (item.family, item.name) if isinstance(item, Table) else item.table
+
+
+def _in(item: Rule_, table: tuple[str, str]) -> bool:
+    return _table_of(item) == table
+
+
+def _select(items: dict[tuple[object, ...], Rule_], kind: type[R]) -> dict[tuple[object, ...], R]:
+    return {key: item for key, item in items.items() if isinstance(item, kind)}
+
+
+def _of(items: Iterable[Rule_], kind: type[R]) -> Iterator[R]:
+    return (item for item in items if isinstance(item, kind))
+
+
+def _indent(lines: Iterable[str]) -> list[str]:
+    return [f"\t{line}" for line in lines]
+
+
+def _body(lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        if line == "\t}":
+            return
+        yield line.strip()
+
+
+def _read_block(table: tuple[str, str], kind: str, name: str, body: Iterator[str]) -> Rule_:
+    lines = tuple(body)
+    if kind == "chain":
+        hook = lines[0] if lines and lines[0].startswith("type ") else ""
+        return Chain(table, name, hook, lines[bool(hook) :])
+    if kind not in ("set", "map"):
+        return Block(table, kind, name, lines)
+    start = next((n for n, line in enumerate(lines) if line.startswith(_ELEMENTS)), len(lines))
+    text = " ".join(lines[start:]).removeprefix(_ELEMENTS).removesuffix("}").strip()
+    elements = frozenset(_STATE.sub("", element) for element in _split(text))
+    return Set(table, "set" if kind == "set" else "map", name, lines[:start], elements)
+
+
+def _split(text: str) -> list[str]:
+    """The parts of `text` between commas, quoted ones (comments) left alone."""
+    if '"' not in text:
+        return text.split(", ") if text else []
+    return re.findall(r'(?:[^,"]|"[^"]*")+', text.replace(", ", ",").strip())

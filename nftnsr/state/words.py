@@ -1,0 +1,21 @@
+"""The words of nft(8) for what the compiler says, and of nftnsr for what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network
+
+TABLE = ("inet", "nftnsr")
+"""Family and name of the one table that nftnsr keeps in a namespace."""
+
+
+def anonymous_set(elements: Iterable[str]) -> str:
+    """`a`, or `{ a, b }` where there are several."""
+    words = tuple(elements)
+    return words[0] if len(words) == 1 else f"{{ {', '.join(words)} }}"
+
+
+def nft_network(network: IPv4Network | IPv6Network) -> str:
+    """A network as nft lists it: one address without its prefix length."""
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address) if single else str(network)

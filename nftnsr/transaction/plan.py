@@ -1,0 +1,250 @@
+"""Differences -> operations, in an order that fails closed and makes before it breaks.
+
+    0  namespaces, their sysctls, the ruleset (it names interfaces, so it loads before they exist)
+    1  the veth pair: made, addressed, up
+    2  the short burst: the uplink moves, gets its addresses, comes up, gets its routes
+    3  the host's routes
+    4  what is left over: links and namespaces that go
+
+Within a stage: links, sysctls, addresses, up, neighbours, routes. The same order serves every
+direction; undo and `down` are plans towards another state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import assert_never
+
+from attrs import field, frozen
+
+from nftnsr.state import operations as op
+from nftnsr.state.difference import (
+    Add,
+    AddNamespace,
+    Change,
+    Difference,
+    Remove,
+    RemoveNamespace,
+    changed_fields,
+)
+from nftnsr.state.model import (
+    HOST,
+    RULESET,
+    Address,
+    Item,
+    Link,
+    Neighbour,
+    Route,
+    State,
+    Sysctl,
+)
+from nftnsr.state.operations import Operation
+from nftnsr.state.ruleset import batch
+
+_DEV = re.compile(r"^net/ipv[46]/(?:conf|neigh)/([^/]+)/")
+_SETUP, _VETH, _BURST, _HOST, _REST = range(5)
+_UNMAKE, _MAKE, _TUNE, _ADDRESS, _UP, _UNADDRESS, _NEIGHBOUR, _UNROUTE, _ROUTE, _END = range(10)
+
+Ranked = tuple[int, int, Operation]
+
+
+def plan(
+    differences: Iterable[Difference], wanted: State, observed: State
+) -> tuple[Operation, ...]:
+    """The operations that `differences` (of `wanted` against `observed`) ask for, in order."""
+    planner = _Planner(wanted, observed, tuple(differences))
+    ranked = sorted(planner.ranked(), key=lambda r: r[:2])
+    return tuple(_joined(dict.fromkeys(operation for _, _, operation in ranked)))
+
+
+@frozen
+class _Planner:
+    wanted: State
+    observed: State
+    differences: tuple[Difference, ...]
+    moves: dict[tuple[str, str], str] = field(init=False)
+    """(namespace, name) of an uplink that arrives -> the namespace it comes from."""
+    missing: frozenset[tuple[str, str]] = field(init=False)
+    """Uplinks that are wanted and found nowhere; nothing can be done on them."""
+
+    @moves.default
+    def _moves(self) -> dict[tuple[str, str], str]:
+        homes = {dev: name for name, dev in _uplinks(self.differences, Remove)}
+        arriving = _uplinks(self.differences, Add)
+        return {(name, dev): homes[dev] for name, dev in arriving if dev in homes}
+
+    @missing.default
+    def _missing(self) -> frozenset[tuple[str, str]]:
+        return frozenset(_uplinks(self.differences, Add)) - self.moves.keys()
+
+    def ranked(self) -> Iterator[Ranked]:
+        for each in self.differences:
+            match each:
+                case AddNamespace(name):
+                    yield _SETUP, _MAKE, op.CreateNamespace(name)
+                case RemoveNamespace(name):
+                    lodgers = (d for n, d in _uplinks(self.differences, Remove) if n == name)
+                    yield _REST, _END, op.DeleteNamespace(name, tuple(lodgers))
+                case Add(name, item):
+                    yield from self._add(name, item)
+                case Remove(name, item):
+                    yield from self._remove(name, item)
+                case Change(name, old, new):
+                    yield from self._change(name, old, new)
+                case _:
+                    assert_never(each)
+        yield from self._rulesets()
+
+    def _add(self, name: str, item: Item) -> Iterator[Ranked]:
+        stage = self._stage(name, item)
+        if self.missing & {(name, dev) for dev in _devs(item)}:
+            return
+        match item:
+            case Link():
+                yield from self._add_link(name, item, stage)
+            case Address():
+                yield stage, _ADDRESS, op.AddAddress(name, item)
+            case Route():
+                yield stage, _ROUTE, op.AddRoute(name, item)
+            case Neighbour():
+                yield stage, _NEIGHBOUR, op.AddNeighbour(name, item)
+            case Sysctl():
+                yield stage, _TUNE, op.WriteSysctls(name, (item,))
+
+    def _add_link(self, name: str, link: Link, stage: int) -> Iterator[Ranked]:
+        if link.name == "lo":  # comes with its namespace
+            return
+        if link.peer is not None:
+            yield stage, _MAKE, self._veth(name, link)
+        else:
+            yield stage, _MAKE, op.MoveLink(link.name, self.moves[name, link.name], name)
+        yield stage, _UP, op.SetLink(name, link)
+
+    def _veth(self, name: str, link: Link) -> op.CreateVeth:
+        """The pair, told from the router's end whichever end was found missing."""
+        assert link.peer is not None
+        other = self.wanted[link.peer[0]].link(link.peer[1])
+        assert other is not None
+        if name == HOST:
+            return op.CreateVeth(link.peer[0], other, link)
+        return op.CreateVeth(name, link, other)
+
+    def _remove(self, name: str, item: Item) -> Iterator[Ranked]:
+        stage = self._stage(name, item)
+        gone = {(source, dev) for (_, dev), source in self.moves.items()}
+        if gone & {(name, dev) for dev in _devs(item)}:
+            return  # goes with its link
+        match item:
+            case Link():
+                if item.peer is not None:
+                    yield _REST, _UNMAKE, op.DeleteLink(name, item.name)
+            case Address():
+                yield stage, _UNADDRESS, op.DeleteAddress(name, item)
+            case Route():
+                yield stage, _UNROUTE, op.DeleteRoute(name, item)
+            case Neighbour():
+                yield stage, _NEIGHBOUR, op.DeleteNeighbour(name, item)
+
+    def _change(self, name: str, old: Item, new: Item) -> Iterator[Ranked]:
+        stage = self._stage(name, new)
+        match new:
+            case Link():
+                changes = changed_fields(old, new)
+                if "peer" in changes:
+                    yield stage, _UNMAKE, op.DeleteLink(name, new.name)
+                    yield stage, _MAKE, self._veth(name, new)
+                yield stage, _UP, op.SetLink(name, _only(new, changes.keys()))
+            case Address():
+                assert isinstance(old, Address)
+                yield stage, _ADDRESS, op.DeleteAddress(name, old)
+                yield stage, _ADDRESS, op.AddAddress(name, new)
+            case Neighbour():
+                assert isinstance(old, Neighbour)
+                yield stage, _NEIGHBOUR, op.DeleteNeighbour(name, old)
+                yield stage, _NEIGHBOUR, op.AddNeighbour(name, new)
+            case Route():
+                if new.destination.version == 6:
+                    yield from self._remove(name, old)
+                yield stage, _ROUTE, op.AddRoute(name, new)
+            case Sysctl():
+                yield stage, _TUNE, op.WriteSysctls(name, (new,))
+
+    def _rulesets(self) -> Iterator[Ranked]:
+        changed = {
+            d.namespace: None
+            for d in self.differences
+            if isinstance(d, Add | Remove | Change) and isinstance(_item(d), RULESET)
+        }
+        for name in changed:
+            commands = batch(self.wanted[name].ruleset, self.observed[name].ruleset)
+            yield _SETUP, _END, op.LoadRuleset(name, commands)
+
+    def _stage(self, name: str, item: Item) -> int:
+        if name == HOST and isinstance(item, Route):
+            return _HOST
+        devs = _devs(item)
+        if not devs:
+            return _SETUP
+        return _BURST if any((name, dev) in self.moves for dev in devs) else _VETH
+
+
+def _only(link: Link, fields: Collection[str]) -> Link:
+    """`link` with nothing to set but `fields` (and its up state, which costs nothing)."""
+    return Link(
+        link.name,
+        link.up,
+        mac=link.mac if "mac" in fields else None,
+        mtu=link.mtu if "mtu" in fields else None,
+        queue_length=link.queue_length if "queue_length" in fields else None,
+        alias=link.alias if "alias" in fields else None,
+    )
+
+
+def _joined(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """Neighbouring sysctls of one namespace as one operation: a link alone has 150."""
+    held: op.WriteSysctls | None = None
+    for each in operations:
+        if held is not None:
+            if isinstance(each, op.WriteSysctls) and each.namespace == held.namespace:
+                held = op.WriteSysctls(held.namespace, (*held.settings, *each.settings))
+                continue
+            yield held
+            held = None
+        if isinstance(each, op.WriteSysctls):
+            held = each
+        else:
+            yield each
+    if held is not None:
+        yield held
+
+
+def _item(each: Add | Remove | Change) -> Item:
+    return each.new if isinstance(each, Change) else each.item
+
+
+def _uplinks(
+    differences: Iterable[Difference], kind: type[Add] | type[Remove]
+) -> list[tuple[str, str]]:
+    """(namespace, name) of the links that nftnsr did not make and that arrive, or leave."""
+    links = [(d.namespace, d.item) for d in differences if isinstance(d, kind)]
+    return [
+        (name, link.name)
+        for name, link in links
+        if isinstance(link, Link) and link.peer is None and link.name != "lo"
+    ]
+
+
+def _devs(item: Item) -> frozenset[str]:
+    match item:
+        case Link():
+            return frozenset({item.name})
+        case Address() | Neighbour():
+            return frozenset({item.dev})
+        case Route():
+            return item.devs
+        case Sysctl(path, _):
+            named = _DEV.match(path)
+            return frozenset({named[1]} if named else ()) - {"all", "default"}
+        case _:
+            return frozenset()

@@ -1,0 +1,82 @@
+"""What must outlive a reboot: for each router, what the host had before the first apply.
+
+One JSON file a router in /var/lib/nftnsr, readable by root only, written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from attrs import frozen
+
+from nftnsr.state import serial
+from nftnsr.state.model import State
+
+DIRECTORY = Path("/var/lib/nftnsr")
+
+
+@frozen
+class Record:
+    """One applied router.
+
+    `before` holds, in the host's namespace, what the uplink had before the first apply: link,
+    addresses, routes, neighbours, sysctls. `applied` is what nftnsr wanted last, without the
+    ruleset: it tells where to look when the router goes or changes.
+    """
+
+    router: str
+    before: State
+    applied: State
+
+
+def read(router: str) -> Record | None:
+    """The record of a router, or None where nothing was applied; a damaged one is an error."""
+    path = DIRECTORY / f"{router}.json"
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return None
+    try:
+        record = serial.from_text(text, Record)
+    except Exception as error:
+        raise RecordError(f"{path} is damaged ({type(error).__name__})") from error
+    assert isinstance(record, Record)
+    return record
+
+
+def write(record: Record) -> None:
+    DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_whole(DIRECTORY / f"{record.router}.json", serial.to_text(record))
+
+
+def forget(router: str) -> None:
+    (DIRECTORY / f"{router}.json").unlink(missing_ok=True)
+
+
+def names() -> tuple[str, ...]:
+    """The routers that have a record, sorted."""
+    return tuple(sorted(p.stem for p in DIRECTORY.glob("*.json"))) if DIRECTORY.is_dir() else ()
+
+
+class RecordError(Exception):
+    """A record that cannot be read; nothing was touched."""
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file so that a crash leaves either the old or the new one, on the disk."""
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,328 @@
+"""Laws of the spec: what is rendered is read back, and nothing but SpecError is ever raised."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
+
+import tomli
+from attrs import evolve
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from nftnsr.report.problems import problems_json, problems_text
+from nftnsr.spec import SpecError, parse
+from nftnsr.spec.forwards import short
+from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
+from nftnsr.spec.rules.overlaps import Area, Stretch, clashing, overlapping
+
+SOURCES = {
+    4: [ip_network("203.0.113.0/24"), ip_network("198.51.100.0/25"), ip_network("0.0.0.0/0")],
+    6: [ip_network("2001:db8:9::/48"), ip_network("fd00::/8")],
+}
+
+
+@st.composite
+def forwards(draw: st.DrawFn, k: int, families: list[int], ports: Ports) -> Forward:
+    target, family = None, None
+    if draw(st.booleans()):
+        family = draw(st.sampled_from(families))
+        last = draw(st.integers(2, 250))
+        target = ip_address(f"10.{k}.0.{last}" if family == 4 else f"fd00:{k:x}::{last:x}")
+    candidates = [s for f in families if family in (None, f) for s in SOURCES[f]]
+    return Forward(
+        ports=ports,
+        protocol=draw(st.sampled_from(["tcp", "udp"])),
+        target=target,
+        target_port=draw(st.none() | st.integers(1, 65535)) if ports.single else None,
+        sources=tuple(draw(st.lists(st.sampled_from(candidates), unique=True, max_size=2))),
+        name=draw(st.none() | st.just(f"forward {ports}")),
+        hairpin=draw(st.booleans()),
+    )
+
+
+@st.composite
+def port_ranges(draw: st.DrawFn) -> list[Ports]:
+    edges = sorted(draw(st.sets(st.integers(1, 65535), max_size=8)))
+    pairs = zip(edges[::2], edges[1::2], strict=False)
+    return [Ports(a, draw(st.sampled_from([a, b]))) for a, b in pairs]
+
+
+@st.composite
+def routers(draw: st.DrawFn, k: int) -> Router:
+    families = draw(st.sampled_from([[4], [6], [4, 6]]))
+    has4, has6 = 4 in families, 6 in families
+    own = [ip_interface(f"192.0.{k}.10/24")] * has4 + [ip_interface(f"2001:db8:{k:x}::3/64")] * has6
+    gateways = [ip_address(f"192.0.{k}.1")] * has4 + [ip_address("fe80::1")] * has6
+    host = [ip_interface(f"172.16.{k}.2/24")] * has4
+    host += [ip_interface(f"2001:db8:{k:x}::2/128")] * has6
+    networks = [ip_network(f"10.{k}.0.0/16")] * has4 + [ip_network(f"fd00:{k:x}::/32")] * has6
+    return Router(
+        name=f"r{k}",
+        uplink=f"eth{k}",
+        addresses=tuple(own),
+        gateways=tuple(gateways) if draw(st.booleans()) else (),
+        forward=tuple(draw(forwards(k, families, ports)) for ports in draw(port_ranges())),
+        host=Host(
+            interface=f"veth{k}",
+            addresses=tuple(host),
+            router_addresses=(ip_interface(f"172.16.{k}.1/24"),) * has4,
+            router_interface=draw(st.none() | st.just("up")),
+            networks=tuple(networks),
+            default_route=k == 0,
+        ),
+        masquerade=draw(st.booleans()),
+        hairpin=draw(st.booleans()),
+        inbound_ipv6=draw(st.sampled_from(["open", "forwards"])),
+        proxy_delay=draw(st.integers(0, 100)),
+        accept_ra=draw(st.sampled_from([0, 1, 2])),
+    )
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Spec:
+    count = draw(st.integers(1, 3))
+    return Spec(tuple(draw(routers(k)) for k in range(count)))
+
+
+def forward_data(forward: Forward) -> Any:
+    if forward == Forward(forward.ports, forward.protocol, forward.target, forward.target_port):
+        return forward.text
+    data: dict[str, Any] = {
+        "port": forward.ports.first if forward.ports.single else str(forward.ports),
+        "protocol": forward.protocol,
+        "hairpin": forward.hairpin,
+    }
+    if "->" in forward.text:
+        data["to"] = forward.text.split(" -> ")[1]
+    if forward.sources:
+        data["from"] = [str(source) for source in forward.sources]
+    if forward.name is not None:
+        data["name"] = forward.name
+    return data
+
+
+def data_of(spec: Spec) -> dict[str, Any]:
+    return {"router": {router.name: router_data(router) for router in spec.routers}}
+
+
+def router_data(router: Router) -> dict[str, Any]:
+    host = router.host
+    data = {
+        "uplink": router.uplink,
+        "addresses": [str(a) for a in router.addresses],
+        "gateways": [str(g) for g in router.gateways],
+        "forward": [forward_data(f) for f in router.forward],
+        "masquerade": router.masquerade,
+        "hairpin": router.hairpin,
+        "inbound_ipv6": router.inbound_ipv6,
+        "proxy_delay": router.proxy_delay,
+        "accept_ra": router.accept_ra,
+        "host": {
+            "interface": host.interface,
+            "addresses": [str(a) for a in host.addresses],
+            "router_addresses": [str(a) for a in host.router_addresses],
+            "networks": [str(n) for n in host.networks],
+            "default_route": host.default_route,
+        },
+    }
+    if host.router_interface is not None:
+        data["host"]["router_interface"] = host.router_interface
+    return data
+
+
+def toml(value: Any) -> str:
+    """A value of TOML, all inline."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{toml(str(k))} = {toml(v)}" for k, v in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(toml, value)) + "]"
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case _:
+            return json.dumps(value)
+
+
+def document(data: dict[str, Any]) -> str:
+    return "".join(f"{toml(key)} = {toml(value)}\n" for key, value in data.items())
+
+
+@given(specs())
+def test_a_rendered_spec_is_read_back(spec: Spec) -> None:
+    assert parse(document(data_of(spec)), "spec.toml") == spec
+
+
+@given(specs(), st.randoms(use_true_random=False))
+def test_order_of_tables_and_keys_never_matters(spec: Spec, random: Any) -> None:
+    def shuffled(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        items = [(key, shuffled(item)) for key, item in value.items()]
+        random.shuffle(items)
+        return dict(items)
+
+    assert parse(document(shuffled(data_of(spec))), "spec.toml") == spec
+
+
+@given(
+    st.builds(
+        Forward,
+        st.one_of(
+            st.integers(1, 65535).map(lambda p: Ports(p, p)),
+            st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(
+                lambda pair: Ports(min(pair), max(pair))
+            ),
+        ),
+        st.sampled_from(["tcp", "udp"]),
+        st.none() | st.ip_addresses(),
+        st.none() | st.integers(1, 65535),
+    )
+)
+def test_text_of_a_forward_is_the_inverse_of_the_short_form(forward: Forward) -> None:
+    if not forward.ports.single:
+        forward = evolve(forward, target_port=None)
+    target = forward.target
+    if target is not None:
+        assume(not (target.is_multicast or target.is_unspecified or target.is_loopback))
+        assume(str(target) != "255.255.255.255" and getattr(target, "ipv4_mapped", None) is None)
+    assert short(forward.text) == forward
+
+
+def refuses_or_reads(text: str | bytes) -> None:
+    """Whatever stands in the file: a spec, or problems that have a place in it."""
+    try:
+        assert parse(text, "spec.toml").routers
+    except SpecError as error:
+        assert error.problems
+        shown = problems_text(error.problems, colour=False)
+        assert "\x1b" not in shown
+        json.dumps(problems_json(error.problems)).encode()
+        lines = str(text).removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+        for problem in error.problems:
+            assert problem.message
+            if problem.line is not None and isinstance(text, str):
+                assert problem.column is not None and problem.end_column is not None
+                assert problem.source == lines[problem.line - 1]
+                assert 1 <= problem.column < problem.end_column
+                assert problem.column <= len(problem.source) + 1
+
+
+def multiline(spec: Spec) -> str:
+    """In the style that people write."""
+    lines = []
+    for router in spec.routers:
+        data = router_data(router)
+        host = data.pop("host")
+        for header, table in ((router.name, data), (f"{router.name}.host", host)):
+            lines.append(f"[router.{header}]")
+            for key, value in table.items():
+                if isinstance(value, list):
+                    inner = "".join(f"  {toml(item)}, # {key}\n" for item in value)
+                    lines.append(f"{key} = [\n{inner}]")
+                else:
+                    lines.append(f"{key} = {toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+@given(specs())
+def test_style_never_matters(spec: Spec) -> None:
+    assert parse(multiline(spec), "a") == parse(document(data_of(spec)), "b") == spec
+    assert parse(multiline(spec).replace("\n", "\r\n").encode("utf-8-sig"), "c") == spec
+
+
+@given(specs(), st.data())
+def test_text_that_was_cut_or_garbled_is_refused_or_read(spec: Spec, data: st.DataObject) -> None:
+    text = multiline(spec)
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 12)))
+        junk = st.sampled_from(
+            ['"', "'", "[", "]", "{", "}", "=", ",", "\n", "#", ".", "1", "\t", "-"]
+        )
+        chunk = st.text(max_size=4) | junk | st.just(text[start:end] * 2)
+        text = text[:start] + data.draw(chunk) + text[end:]
+    refuses_or_reads(text)
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60))
+@example("router = " + "[" * 400 + "]" * 400)
+@example("router = " + "{a=" * 399 + "1" + "}" * 399)
+@example("x = 0x" + "f" * 9000)
+@example("router." + "a." * 900 + "b = 1")
+def test_any_text_is_refused_or_read(text: str | bytes) -> None:
+    refuses_or_reads(text)
+
+
+WRONG = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
+    st.sampled_from(["1.2.3.4", "1.2.3.4/24", "fe80::1", "::/0", "22/tcp", "1-2", "a -> b", "lo"]),
+    st.sampled_from(["10.0.0.2/16", "2001:db8::3/64", "2001:db8::2/128", "192.0.0.10/24", "veth0"]),
+    st.lists(st.integers() | st.just("é"), max_size=2),
+    st.dictionaries(st.sampled_from(["port", "to", "host", "x"]), st.integers(), max_size=2),
+)
+
+
+def spoilt(value: Any, data: st.DataObject) -> Any:
+    """The same data with one value, somewhere in it, replaced or left out."""
+    if isinstance(value, dict | list) and value and data.draw(st.integers(0, 5)):
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        key = data.draw(st.sampled_from(keys))
+        copy = value.copy()
+        copy[key] = spoilt(value[key], data)
+        if copy[key] is None:
+            del copy[key]
+        return copy
+    return data.draw(WRONG)
+
+
+@given(specs(), st.data())
+def test_data_with_wrong_values_is_refused_or_read(spec: Spec, data: st.DataObject) -> None:
+    spoiled = data_of(spec)
+    for _ in range(data.draw(st.integers(1, 3))):
+        again = spoilt(spoiled, data)
+        spoiled = again if isinstance(again, dict) else spoiled
+    text = document(spoiled)
+    tomli.loads(text)
+    refuses_or_reads(text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 8))))
+def test_sweep_finds_an_overlap_of_each_item_that_has_one(pairs: list[tuple[int, int]]) -> None:
+    items = [Stretch(a, a + n, rank, rank) for rank, (a, n) in enumerate(pairs)]
+    found = list(overlapping(items))
+    for elder, younger in found:
+        one, other = items[elder], items[younger]
+        assert elder < younger
+        assert one.first <= other.last and other.first <= one.last
+    touched = {rank for pair in found for rank in pair}
+    for one in items:
+        for other in items:
+            if one.rank != other.rank and one.first <= other.last and other.first <= one.last:
+                assert one.rank in touched
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 3), st.integers(-1, 9), st.integers(0, 4)))
+)
+def test_sweep_of_areas_finds_a_clash_exactly_when_there_is_one(
+    shapes: list[tuple[int, int, int, int]],
+) -> None:
+    areas = [
+        Area(first, first + ports, low, low + senders, rank, rank)
+        for rank, (first, ports, low, senders) in enumerate(shapes)
+    ]
+
+    def clash(one: Area[int], other: Area[int]) -> bool:
+        ports = one.first <= other.last and other.first <= one.last
+        return ports and one.low <= other.high and other.low <= one.high
+
+    found = list(clashing(areas))
+    assert all(clash(one, other) and one.rank < other.rank for one, other in found)
+    real = any(clash(a, b) for a in areas for b in areas if a.rank < b.rank)
+    assert bool(found) == real
