@@ -10,8 +10,12 @@ from typing import Literal, assert_never, cast, get_args
 
 from nftnsr import __version__
 from nftnsr.commands.console import TROUBLE, Console
+from nftnsr.commands.terms import add_terms, add_wait
 
-Verb = Literal["validate", "compile", "diff", "apply", "down", "rehearse", "recover"]
+Verb = Literal[
+    "validate", "compile", "diff", "apply", "down", "rehearse",
+    "confirm", "rollback", "recover", "journal", "revert",
+]  # fmt: skip
 
 _SPEC = "TOML files; without any, every /etc/nftnsr/*.toml"
 
@@ -62,10 +66,26 @@ def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:
             from nftnsr.commands import rehearse
 
             return rehearse.run(options, console)
+        case "confirm":
+            from nftnsr.commands import confirm
+
+            return confirm.run(options, console)
+        case "rollback":
+            from nftnsr.commands import rollback
+
+            return rollback.run(options, console)
         case "recover":
             from nftnsr.commands import recover
 
             return recover.run(options, console)
+        case "journal":
+            from nftnsr.commands import journal
+
+            return journal.run(options, console)
+        case "revert":
+            from nftnsr.transaction import watchdog
+
+            return watchdog.revert(options.id, options.ready)
         case _:
             assert_never(verb)
 
@@ -87,6 +107,15 @@ def parser() -> argparse.ArgumentParser:
     made["compile"].add_argument(
         "--ruleset", action="store_true", help="print the nftables rulesets only"
     )
+    made["apply"].add_argument(
+        "--lockout-ok", action="store_true", help="apply even if it locks this ssh session out"
+    )
+    for verb in ("apply", "down"):
+        add_terms(made[verb])
+    for verb in ("apply", "down", "confirm", "rollback", "recover"):
+        add_wait(made[verb])
+    made["revert"].add_argument("id")
+    made["revert"].add_argument("--ready", type=int)
     return top
 
 
@@ -97,14 +126,21 @@ _HELP: dict[Verb, str] = {
     "apply": "make the kernel what the spec says, or leave it as it was",
     "down": "give the host back what it had before the first apply",
     "rehearse": "try the spec with real packets in throw-away namespaces",
+    "confirm": "keep what `apply --confirm` did",
+    "rollback": "undo the last transaction, confirmed or not",
     "recover": "undo what a crash left half done",
+    "journal": "show the transaction that is under way or was cut off, else the last one",
 }
 
 
 def _verb(
     verbs: argparse._SubParsersAction[argparse.ArgumentParser], verb: Verb
 ) -> argparse.ArgumentParser:
-    made = verbs.add_parser(verb, help=_HELP[verb], description=_HELP[verb])
+    if verb == "revert":
+        # What the watchdog of `apply --confirm` runs; without a help text it is not listed.
+        made = verbs.add_parser(verb)
+    else:
+        made = verbs.add_parser(verb, help=_HELP[verb], description=_HELP[verb])
     made.add_argument("--json", action="store_true", help="print one JSON document on stdout")
     made.add_argument("--quiet", "-q", action="store_true", help="print no remarks")
     return made

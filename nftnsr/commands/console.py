@@ -47,6 +47,6 @@ class Console:
             print(json.dumps(value, indent=2), flush=True)
 
 
-def _colours(stream: TextIO) -> bool:
-    # https://no-color.org: present and not empty, whatever its value.
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+def _colours(stream: TextIO | None) -> bool:
+    # https://no-color.org: present and not empty, whatever its value. A closed stream is None.
+    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")

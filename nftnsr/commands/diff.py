@@ -12,6 +12,7 @@ from nftnsr.state.difference import difference
 from nftnsr.transaction import journal
 from nftnsr.transaction.apply import Refused
 from nftnsr.transaction.intents import apply_intent
+from nftnsr.transaction.journal import Unfinished
 from nftnsr.transaction.preflight import obstacles
 
 
@@ -30,15 +31,25 @@ def run(options: Options, console: Console) -> int:
             "same": not differences,
             "differences": differences_json(differences),
             "obstacles": [o.message for o in in_the_way],
-            "unfinished": None if unfinished is None else unfinished.command,
+            "unfinished": None if unfinished is None else unfinished.phase,
         }
     )
     if unfinished is not None:
-        console.warn(f"nftnsr: an unfinished {unfinished.command} waits for `nftnsr recover`")
+        console.warn(f"nftnsr: {unfinished_words(unfinished)}")
     if not differences:
         return OK
     console.say(differences_text(differences, colour=console.colour))
     for obstacle in in_the_way:
         console.warn(f"nftnsr: {obstacle.message}\n  hint: {obstacle.hint}")
-    console.note(f"\n`nftnsr apply{specs.words(options.spec)}` puts this right.")
+    if not in_the_way:
+        console.note(f"\n`nftnsr apply{specs.words(options.spec)}` puts this right.")
     return DIFFERS
+
+
+def unfinished_words(unfinished: Unfinished) -> str:
+    """What is the matter with a transaction whose journal is there, and what to do."""
+    command = unfinished.entry.command
+    if unfinished.phase == "unconfirmed":
+        left = f"{unfinished.seconds_left:.0f} s"
+        return f"the {command} is undone in {left} unless `nftnsr confirm` is run"
+    return f"an earlier {command} ended in the middle; `nftnsr recover` undoes it"

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nftnsr.commands import specs
-from nftnsr.commands.apply import report
+from nftnsr.commands.apply import report, terms
 from nftnsr.commands.console import OK, Console
 from nftnsr.commands.recover import recover_first
+from nftnsr.commands.terms import locked
 from nftnsr.kernel.machine import Machine
 from nftnsr.spec import load_all
-from nftnsr.transaction import journal, records
+from nftnsr.transaction import records
 from nftnsr.transaction.apply import take_down
 from nftnsr.transaction.intents import record_without_apply
 from nftnsr.transaction.records import Record, RecordError
@@ -20,9 +21,10 @@ from nftnsr.transaction.records import Record, RecordError
 
 def run(options: Options, console: Console) -> int:
     specs.require_root()
-    with journal.lock(), Machine() as machine:
+    with locked(options, console), Machine() as machine:
         recover_first(machine, console)
-        report(take_down(machine, tuple(_kept(machine, options.what))), console)
+        outcome = take_down(machine, tuple(_kept(machine, options.what)), terms(options))
+    report(outcome, options, console)
     return OK
 
 

@@ -9,14 +9,15 @@ from nftnsr.commands.console import TROUBLE, UNDO_FAILED, Console
 from nftnsr.commands.specs import NoSpec
 from nftnsr.kernel.errors import KernelError
 from nftnsr.report.differences import differences_text
+from nftnsr.report.operations import operations_text
 from nftnsr.report.problems import problems_json, problems_text
 from nftnsr.spec import SpecError
-from nftnsr.state.difference import Difference
 from nftnsr.transaction.apply import Refused
-from nftnsr.transaction.journal import Busy
+from nftnsr.transaction.lock import Busy
+from nftnsr.transaction.proofs import Disproved
 from nftnsr.transaction.records import RecordError
 from nftnsr.transaction.signals import Interrupted
-from nftnsr.transaction.transact import Crashed, Stuck, UndoFailed, Undone
+from nftnsr.transaction.transact import Crashed, Stuck, Unconfirmed, UndoFailed, Undone
 
 
 def explain(error: Exception, console: Console) -> int:
@@ -46,8 +47,12 @@ def _sentence(error: Exception) -> str:
         case KernelError(hint=str() as hint):
             return f"{error.message}\n  hint: {hint}"
         case Stuck(left=left):
-            return f"{error}:\n{_indented(left)}"
-        case KernelError() | RecordError() | Busy() | NoSpec() | Interrupted() | Crashed():
+            return f"{error}:\n{_indented(differences_text(left))}"
+        case Unconfirmed():
+            return f"{error}\n  hint: nftnsr confirm keeps it, nftnsr rollback undoes it"
+        case Busy():
+            return f"{error}\n  hint: --wait 30s waits for it"
+        case KernelError() | RecordError() | NoSpec() | Interrupted() | Crashed() | Disproved():
             return str(error)
         case OSError(strerror=str() as reason, filename=name):
             return f"{name}: {reason}" if name else reason
@@ -60,10 +65,11 @@ def _undo_failed(error: UndoFailed) -> str:
     refusals = "".join(f"\n  {refusal.message}" for refusal in error.errors)
     return (
         f"{_sentence(error.cause)}\nand the undo did not succeed:{refusals}\n"
-        f"to be as it was before, this is left to do (the journal is kept; "
-        f"`nftnsr recover` tries again):\n{_indented(error.left)}"
+        f"what is left to do, to be as it was before:\n{_indented(differences_text(error.left))}"
+        f"`nftnsr recover` tries it again; by hand it would be:\n"
+        f"{_indented(operations_text(error.by_hand))}"
     )
 
 
-def _indented(left: tuple[Difference, ...]) -> str:
-    return "".join(f"  {line}\n" for line in differences_text(left).splitlines())
+def _indented(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines())

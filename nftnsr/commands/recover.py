@@ -6,14 +6,14 @@ from argparse import Namespace as Options
 
 from nftnsr.commands import specs
 from nftnsr.commands.console import OK, Console
+from nftnsr.commands.terms import locked
 from nftnsr.kernel.machine import Machine
-from nftnsr.transaction import journal
 from nftnsr.transaction.transact import recover
 
 
 def run(options: Options, console: Console) -> int:
     specs.require_root()
-    with journal.lock(), Machine() as machine:
+    with locked(options, console), Machine() as machine:
         recovered = recover_first(machine, console)
     if not recovered:
         console.note("nothing to recover")

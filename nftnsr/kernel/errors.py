@@ -10,3 +10,7 @@ class KernelError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class Stale(KernelError):
+    """Somebody else changed the ruleset since it was observed: look again, and plan again."""

@@ -7,12 +7,14 @@ namespace in which it was made, so it is made where it is used.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, field
 
-from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.errors import KernelError, Stale
+from nftnsr.kernel.generation import generation
 from nftnsr.kernel.namespaces import Room
 from nftnsr.state.model import Rule_
 from nftnsr.state.ruleset import read_listing, ruleset_text
@@ -28,6 +30,8 @@ def library() -> Any:
                           "pip install oxl-libnftables, or apt-get install python3-nftables") \
             from error  # fmt: skip
     try:
+        # Tried first: the binding's half-made object would complain about itself at its end.
+        ctypes.CDLL("libnftables.so.1")
         return nftables.Nftables()
     except OSError as error:
         raise KernelError(f"libnftables cannot be loaded: {error}", install) from error
@@ -38,10 +42,26 @@ class Nftables:
     """The nftables of the namespace in which this object is made."""
 
     _nft: Any = field(factory=library)
+    _seen: int | None = None
+    """The generation of the ruleset as it was last read."""
 
     def run(self, commands: str) -> None:
         """Run nft commands as one transaction: all of them, or none and a KernelError."""
         self._command(commands)
+
+    def replace(self, commands: str) -> None:
+        """Run commands that were made from what `read` returned.
+
+        Raises Stale if somebody else committed a change since, or in the same moment.
+        """
+        # A namespace that nobody has read yet is one that was just made.
+        seen = generation() if self._seen is None else self._seen
+        if generation() != seen:
+            raise Stale("somebody else changed the ruleset meanwhile")
+        self.run(commands)
+        self._seen = seen + 1
+        if generation() != self._seen:
+            raise Stale("somebody else changed the ruleset in the same moment")
 
     def tables(self) -> tuple[tuple[str, str], ...]:
         """(family, name) of every table."""
@@ -51,6 +71,7 @@ class Nftables:
     def read(self, tables: Iterable[tuple[str, str]]) -> tuple[Rule_, ...]:
         """Those of `tables` that exist, without counter values."""
         self._nft.set_stateless_output(True)
+        self._seen = generation()
         there = set(self.tables())
         listings = (self._command(f"list table {f} {n}") for f, n in tables if (f, n) in there)
         return tuple(item for listing in listings for item in read_listing(listing))

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import assert_never
 
-from nftnsr.report.words import address_words, link_words, route_words
+from nftnsr.report.words import address_words, dev_words, link_words, route_words
 from nftnsr.state import operations as op
+from nftnsr.state.flows import Flows
 from nftnsr.state.model import HOST, OURS, Link, Neighbour, Route
 from nftnsr.state.operations import Operation
 
@@ -24,26 +25,27 @@ def operation_lines(operation: Operation) -> Iterator[str]:
     """The shell commands, one a line, that do one operation."""
     match operation:
         case op.CreateNamespace(name):
-            yield f"ip netns add {name}"
-            yield f"ip -n {name} link set lo alias {OURS} up"
+            yield f"ip netns add {quote(name)}"
+            yield f"{_ip(name)} link set dev lo alias {OURS} up"
         case op.DeleteNamespace(name, _):
-            yield f"ip netns del {name}"
+            yield f"ip netns del {quote(name)}"
         case op.CreateVeth(name, link, other):
             yield _veth(name, link, other)
         case op.DeleteLink(name, dev):
-            yield f"{_ip(name)} link del {dev}"
+            yield f"{_ip(name)} link del {dev_words(dev)}"
         case op.MoveLink(dev, source, target):
-            yield f"{_ip(source)} link set {dev} netns {target or 1}"
+            yield f"{_ip(source)} link set {dev_words(dev)} netns {quote(target or '1')}"
         case op.SetLink(name, link):
             plain = Link(
                 link.name, link.up, None, link.mac, link.mtu, link.queue_length, link.alias
             )
-            yield f"{_ip(name)} link set {link.name} {' '.join(link_words(plain))}"
+            yield f"{_ip(name)} link set {dev_words(link.name)} {' '.join(link_words(plain))}"
         case op.AddAddress(name, address):
+            words = f"{address_words(address)} {dev_words(address.dev)}"
             nodad = " nodad" if address.interface.version == 6 else ""
-            yield f"{_ip(name)} address add {address_words(address)} dev {address.dev}{nodad}"
+            yield f"{_ip(name)} address add {words}{nodad}"
         case op.DeleteAddress(name, address):
-            yield f"{_ip(name)} address del {address_words(address)} dev {address.dev}"
+            yield f"{_ip(name)} address del {address_words(address)} {dev_words(address.dev)}"
         case op.AddRoute(name, route):
             verb = "replace" if route.destination.version == 4 else "add"
             yield f"{_ip(name, route)} route {verb} {route_words(route)}"
@@ -54,10 +56,12 @@ def operation_lines(operation: Operation) -> Iterator[str]:
         case op.DeleteNeighbour(name, neighbour):
             yield f"{_ip(name)} neigh del {_neighbour(neighbour)}"
         case op.WriteSysctls(name, settings):
-            words = " ".join(f"{s.path}={quote(s.value)}" for s in settings)
+            words = " ".join(quote(f"{s.path}={s.value}") for s in settings)
             yield f"{_inside(name)}sysctl -qw {words}"
         case op.LoadRuleset(name, commands):
             yield f"{_inside(name)}nft -f - <<'EOF'\n{commands}EOF"
+        case op.ForgetFlows(name, flows, _):
+            yield from (f"{_inside(name)}{line}" for f in flows for line in _conntrack(f))
         case _:
             assert_never(operation)
 
@@ -71,21 +75,42 @@ def _veth(name: str, link: Link, other: Link) -> str:
     # Told from the host's end: only a namespace with a name can be given as the peer's.
     if link.peer is not None and link.peer[0] == HOST:
         name, link, other = HOST, other, link
-    where = f" netns {link.peer[0]}" if link.peer is not None else ""
-    peer = f"peer name {other.name} address {other.mac}{where}"
-    return f"{_ip(name)} link add {link.name} address {link.mac} type veth {peer}"
+    where = f" netns {quote(link.peer[0])}" if link.peer is not None else ""
+    peer = f"peer name {quote(other.name)} address {other.mac}{where}"
+    return f"{_ip(name)} link add name {quote(link.name)} address {link.mac} type veth {peer}"
 
 
 def _neighbour(neighbour: Neighbour) -> str:
     if neighbour.proxy:
-        return f"proxy {neighbour.address} dev {neighbour.dev}"
-    return f"{neighbour.address} lladdr {neighbour.mac} dev {neighbour.dev} nud permanent"
+        return f"proxy {neighbour.address} {dev_words(neighbour.dev)}"
+    return f"{neighbour.address} lladdr {neighbour.mac} {dev_words(neighbour.dev)} nud permanent"
+
+
+def _conntrack(flows: Flows) -> Iterator[str]:
+    """conntrack(8) knows no ranges of ports, and fails where there is nothing to delete."""
+    for destination in flows.destinations or (None,):
+        words = ["conntrack -D"]
+        if flows.protocol is not None:
+            words.append(f"-p {flows.protocol}")
+        if destination is not None:
+            words.append(f"-f ipv{destination.version} --orig-dst {destination}")
+        if flows.source is not None:
+            words.append(f"--orig-src {flows.source}")
+        if flows.source_port is not None:
+            words.append(f"--orig-port-src {flows.source_port}")
+        if flows.ports is None:
+            yield " ".join([*words, "|| true"])
+        elif flows.ports[0] == flows.ports[1]:
+            yield " ".join([*words, f"--orig-port-dst {flows.ports[0]} || true"])
+        else:
+            loop = f"for port in $(seq {flows.ports[0]} {flows.ports[1]}); do"
+            yield " ".join([loop, *words, "--orig-port-dst $port || true; done"])
 
 
 def _ip(name: str, route: Route | None = None) -> str:
     family = " -6" if route is not None and route.destination.version == 6 else ""
-    return f"ip{family}" if name == HOST else f"ip{family} -n {name}"
+    return f"ip{family}" if name == HOST else f"ip{family} -n {quote(name)}"
 
 
 def _inside(name: str) -> str:
-    return "" if name == HOST else f"ip netns exec {name} "
+    return "" if name == HOST else f"ip netns exec {quote(name)} "

@@ -34,14 +34,14 @@ def item_words(item: Item) -> str:
     """One line for one item, as `ip`, `nft` or `sysctl` would name it."""
     match item:
         case Link():
-            return " ".join(("link", item.name, *link_words(item)))
+            return " ".join(("link", quote(item.name), *link_words(item)))
         case Address():
-            return f"address {address_words(item)} dev {item.dev}"
+            return f"address {address_words(item)} {dev_words(item.dev)}"
         case Route():
             return f"route {route_words(item)}"
         case Neighbour():
             kind = "proxy" if item.proxy else f"lladdr {item.mac} nud permanent"
-            return f"neighbour {item.address} dev {item.dev} {kind}"
+            return f"neighbour {item.address} {dev_words(item.dev)} {kind}"
         case Sysctl():
             return f"sysctl {sysctl_name(item.path)} = {item.value}"
         case Table():
@@ -79,7 +79,7 @@ def address_words(address: Address) -> str:
     if address.scope:
         words.append(f"scope {_SCOPES.get(address.scope, address.scope)}")
     if address.label is not None and address.label != address.dev:
-        words.append(f"label {address.label}")
+        words.append(f"label {quote(address.label)}")
     if address.noprefixroute:
         words.append("noprefixroute")
     return " ".join(words)
@@ -112,9 +112,14 @@ def hop_words(hop: Hop) -> Iterator[str]:
     if hop.via is not None:
         yield f"via {hop.via}"
     if hop.dev is not None:
-        yield f"dev {hop.dev}"
+        yield dev_words(hop.dev)
     if hop.onlink:
         yield "onlink"
+
+
+def dev_words(name: str) -> str:
+    """`dev NAME`; the kernel takes nearly every character in a name, a shell does not."""
+    return f"dev {quote(name)}"
 
 
 def sysctl_name(path: str) -> str:

@@ -1,21 +1,24 @@
 """The journal: what was found before the first step, and which steps were begun.
 
-It lives in /run, since what it speaks of does not outlive a boot. The first line, on the disk
-before anything is touched, holds the state to go back to; so a crash at any moment can be undone
-by making that state true again, whatever the interrupted step had reached. Lines after it are
-for people.
+It lives in /run, since what it speaks of does not outlive a boot. The first line, written before
+anything is touched, holds the state to go back to; so a crash at any moment can be undone by
+making that state true again, whatever the interrupted step had reached. The lines after it are the
+steps, for people, and at the end whether all were done.
+
+    /run/nftnsr/journal   the transaction that is under way, unconfirmed, or was cut off
+    /run/nftnsr/last      the last committed one, which `rollback` undoes
+    /run/nftnsr/lock      held by whoever changes something; names its pid
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from uuid import uuid4
 
 from attrs import define, field, frozen
 
@@ -24,24 +27,27 @@ from nftnsr.state import serial
 from nftnsr.state.model import State
 from nftnsr.state.operations import Operation
 from nftnsr.transaction import records
-from nftnsr.transaction.records import Record
+from nftnsr.transaction.records import Record, RecordError
 
 DIRECTORY = Path("/run/nftnsr")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_APPLIED = "applied"
 
-
-class Busy(Exception):
-    """Another nftnsr holds the lock."""
+Phase = Literal["cut off", "unconfirmed", "expired"]
 
 
 @frozen
 class Entry:
     """The first line of a journal: one transaction, and all that its undo needs."""
 
+    id: str
     command: str
     pid: int
     boot: str
     started: float
+    """Seconds since the epoch."""
+    confirm_by: float | None
+    """Seconds of CLOCK_BOOTTIME, by which somebody must confirm; None: committed at once."""
     found: State
     scope: Scope
     records: Mapping[str, Record | None]
@@ -49,97 +55,147 @@ class Entry:
 
     @classmethod
     def now(
-        cls, command: str, found: State, scope: Scope, before: Mapping[str, Record | None]
+        cls,
+        command: str,
+        found: State,
+        scope: Scope,
+        before: Mapping[str, Record | None],
+        confirm: float | None = None,
     ) -> Entry:
-        return cls(command, os.getpid(), _boot(), time.time(), found, scope, before)
+        """An entry for a transaction that begins now and is to be confirmed in so many seconds."""
+        by = None if confirm is None else clock() + confirm
+        started = time.time()
+        return cls(uuid4().hex, command, os.getpid(), _boot(), started, by, found, scope, before)
+
+
+@frozen
+class Unfinished:
+    """A transaction whose journal is still there."""
+
+    entry: Entry
+    steps: tuple[Operation, ...]
+    """The steps that were begun; a torn last line is left out."""
+    applied: bool
+    """Whether all steps were done and verified: then it waits to be confirmed."""
+
+    @property
+    def phase(self) -> Phase:
+        if not self.applied or self.entry.confirm_by is None:
+            return "cut off"
+        return "unconfirmed" if self.seconds_left > 0 else "expired"
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it may still be confirmed."""
+        return 0.0 if self.entry.confirm_by is None else self.entry.confirm_by - clock()
 
 
 @define
 class Journal:
-    """An open journal; `close` removes it, which commits (or ends the undo)."""
+    """An open journal."""
 
-    path: Path
     _file: Any = field(repr=False)
 
     @classmethod
     def open(cls, entry: Entry) -> Journal:
-        """Begin a journal, with `entry` on the disk."""
-        path = _directory() / "journal"
-        # Written whole under another name first: a journal that exists has its first line.
+        """Begin a journal; it appears whole, with its first line, or not at all."""
+        path = directory() / "journal"
         records.write_whole(path, json.dumps(serial.dump(entry)) + "\n")
-        return cls(path, path.open("a"))
+        return cls(path.open("a"))
 
     def begin(self, operation: Operation) -> None:
         """Note that `operation` is about to be performed."""
-        self._file.write(json.dumps(serial.dump(operation, Operation)) + "\n")
-        self._file.flush()
+        self._write(json.dumps(serial.dump(operation, Operation)))
+
+    def applied(self) -> None:
+        """Note that everything was done and verified."""
+        self._write(json.dumps(_APPLIED))
 
     def close(self) -> None:
         self._file.close()
-        self.path.unlink(missing_ok=True)
+
+    def _write(self, line: str) -> None:
+        self._file.write(f"{line}\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
 
-def unfinished() -> Entry | None:
-    """The transaction that somebody began and never ended, or None."""
-    path = DIRECTORY / "journal"
+def unfinished() -> Unfinished | None:
+    """The transaction whose journal is there; one of another boot is none, and is removed."""
+    read = _read(DIRECTORY / "journal")
+    if read is not None and read.entry.boot != _boot():
+        # What was done before a reboot, the reboot has undone.
+        discard()
+        return None
+    return read
+
+
+def identity() -> int | None:
+    """What tells one journal from the next, without reading it; None where there is none."""
+    try:
+        return (DIRECTORY / "journal").stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def last() -> Unfinished | None:
+    """The last committed transaction of this boot."""
+    read = _read(DIRECTORY / "last")
+    return read if read is not None and read.entry.boot == _boot() else None
+
+
+def commit() -> None:
+    """The transaction is done: its journal becomes the one that `rollback` reads."""
+    (DIRECTORY / "journal").replace(DIRECTORY / "last")
+
+
+def discard() -> None:
+    """The transaction has been undone: forget it."""
+    (DIRECTORY / "journal").unlink(missing_ok=True)
+
+
+def clock() -> float:
+    """Seconds since boot, suspend included: nobody sets this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def directory() -> Path:
+    DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return DIRECTORY
+
+
+def _read(path: Path) -> Unfinished | None:
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
         return None
+    if not lines:
+        # Nothing was begun: the first line is there before the first step.
+        path.unlink()
+        return None
     try:
         entry = serial.load(json.loads(lines[0]), Entry)
     except Exception as error:
-        raise records.RecordError(
-            f"the journal {path} cannot be read ({type(error).__name__}): nobody but nftnsr should "
-            f"write it; see what it says, then delete it"
+        raise RecordError(
+            f"{path} cannot be read ({type(error).__name__}); nobody but nftnsr should write it: "
+            "see what it says, then delete it"
         ) from error
     assert isinstance(entry, Entry)
-    if entry.boot != _boot():
-        discard()  # what was done before a reboot, the reboot has undone
-        return None
-    return entry
+    steps, applied = _steps(lines[1:])
+    return Unfinished(entry, steps, applied)
 
 
-def discard() -> None:
-    """Remove a journal whose transaction has been undone."""
-    (DIRECTORY / "journal").unlink(missing_ok=True)
-
-
-def steps() -> tuple[Operation, ...]:
-    """The steps that the unfinished transaction had begun; a torn last line is left out."""
-    path = DIRECTORY / "journal"
-    found = []
-    for line in path.read_text().splitlines()[1:] if path.exists() else ():
+def _steps(lines: list[str]) -> tuple[tuple[Operation, ...], bool]:
+    steps: list[Operation] = []
+    for line in lines:
         try:
-            found.append(serial.load(json.loads(line), Operation))
+            value = json.loads(line)
         except ValueError:
             break
-    return tuple(found)
-
-
-@contextmanager
-def lock(wait: float = 0.0) -> Iterator[None]:
-    """Hold the one lock of all changing commands; waits up to `wait` seconds, then raises Busy."""
-    with (_directory() / "lock").open("a") as file:
-        deadline = time.monotonic() + wait
-        while not _try_lock(file.fileno()):
-            if time.monotonic() >= deadline:
-                raise Busy("another nftnsr is changing this machine")
-            time.sleep(0.05)
-        yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _directory() -> Path:
-    DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return DIRECTORY
+        if value == _APPLIED:
+            return tuple(steps), True
+        steps.append(serial.load(value, Operation))
+    return tuple(steps), False
 
 
 def _boot() -> str:

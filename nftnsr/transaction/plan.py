@@ -41,6 +41,7 @@ from nftnsr.state.model import (
 )
 from nftnsr.state.operations import Operation
 from nftnsr.state.ruleset import batch
+from nftnsr.transaction.forgotten import forgotten
 
 _DEV = re.compile(r"^net/ipv[46]/(?:conf|neigh)/([^/]+)/")
 _SETUP, _VETH, _BURST, _HOST, _REST = range(5)
@@ -179,6 +180,17 @@ class _Planner:
         for name in changed:
             commands = batch(self.wanted[name].ruleset, self.observed[name].ruleset)
             yield _SETUP, _END, op.LoadRuleset(name, commands)
+        yield from self._flows()
+
+    def _flows(self) -> Iterator[Ranked]:
+        """Flows that the new ruleset would treat in another way, forgotten as soon as it holds.
+
+        A flow that begins between the two follows the new rules anyway.
+        """
+        fresh = {d.namespace for d in self.differences if isinstance(d, AddNamespace)}
+        for name in dict.fromkeys(d.namespace for d in self.differences):
+            if name not in fresh and (forget := forgotten(name, self.differences, self.observed)):
+                yield _SETUP, _END, forget
 
     def _stage(self, name: str, item: Item) -> int:
         if name == HOST and isinstance(item, Route):

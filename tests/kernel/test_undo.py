@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,9 +24,10 @@ from nftnsr.state.model import Link
 from nftnsr.state.operations import Operation
 from nftnsr.transaction import journal, records
 from nftnsr.transaction.apply import apply_spec, take_down
+from nftnsr.transaction.lock import Busy, lock
 from nftnsr.transaction.transact import UndoFailed, Undone, recover
 
-from .conftest import ARTICLE, Segment, assert_same, everything, sh
+from .conftest import ARTICLE, Segment, assert_same, everything
 
 CHANGED = (
     ARTICLE.replace('"22/tcp"', '"23/tcp", "30000-30100/udp"')
@@ -125,11 +127,12 @@ def test_killed_process_is_recovered_by_the_next(segment: Segment, name: str, wh
     for number in range(1, 200):
         if not _killed(act, number, when):
             break
-        entry = journal.unfinished()
-        assert entry is not None
-        assert len(journal.steps()) == number
+        left = journal.unfinished()
+        assert left is not None
+        assert left.phase == "cut off"
+        assert len(left.steps) == number
         with Machine() as machine:
-            assert recover(machine) == entry
+            assert recover(machine) == left.entry
         assert_same(everything(), found)
         assert {n: records.read(n) for n in records.names()} == kept
         assert journal.unfinished() is None
@@ -218,14 +221,48 @@ def test_torn_last_line_of_the_journal_does_no_harm(segment: Segment) -> None:
     assert _killed(first, 15, "after")
     path = journal.DIRECTORY / "journal"
     path.write_text(path.read_text()[:-20])
-    assert len(journal.steps()) == 14
+    left = journal.unfinished()
+    assert left is not None
+    assert len(left.steps) == 14
     with Machine() as machine:
         assert recover(machine) is not None
     assert_same(everything(), found)
 
 
 def test_second_transaction_waits_or_says_that_it_is_busy(box: None) -> None:
-    with journal.lock(), pytest.raises(journal.Busy), journal.lock(0.1):
+    told: list[str] = []
+    with lock(), pytest.raises(Busy, match=f"pid {os.getpid()}"), lock(0.1, told.append):
         pass
-    with journal.lock(0.1):
-        assert sh("ls /run/nftnsr/lock").strip() == "/run/nftnsr/lock"
+    assert told == [str(os.getpid())]
+    with lock():
+        pass
+
+
+def test_waiting_transaction_goes_on_when_the_other_ends(box: None) -> None:
+    with lock():
+        ended = time.monotonic() + 0.5
+        child = os.fork()
+        if child == 0:
+            # A process of its own: the lock belongs to the open file, not to the process.
+            os.closerange(3, 256)
+            with lock(5):
+                os._exit(0 if time.monotonic() >= ended else 1)
+        time.sleep(0.5)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_empty_journal_is_no_journal(box: None) -> None:
+    path = journal.directory() / "journal"
+    path.touch()
+    assert journal.unfinished() is None
+    assert not path.exists()
+
+
+def test_journal_is_for_root_only(segment: Segment, article: Spec) -> None:
+    os.umask(0)
+    with Machine() as machine:
+        apply_spec(machine, article)
+    for path in (journal.DIRECTORY, records.DIRECTORY):
+        assert path.stat().st_mode & 0o077 == 0 or path.is_mount()
+        for file in path.iterdir():
+            assert file.stat().st_mode & 0o077 == 0, file
