@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -10,10 +11,10 @@ from typing import Literal, assert_never, cast, get_args
 
 from nftnsr import __version__
 from nftnsr.commands.console import TROUBLE, Console
-from nftnsr.commands.terms import add_terms, add_wait
+from nftnsr.commands.terms import add_terms, add_wait, duration
 
 Verb = Literal[
-    "validate", "compile", "diff", "apply", "down", "rehearse",
+    "validate", "compile", "diff", "apply", "down", "status", "rehearse",
     "confirm", "rollback", "recover", "journal", "revert",
 ]  # fmt: skip
 
@@ -22,6 +23,10 @@ _SPEC = "TOML files; without any, every /etc/nftnsr/*.toml"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A link's alias may hold what the terminal's encoding does not; that is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     console = Console(json=options.json, quiet=options.quiet)
     try:
@@ -62,6 +67,10 @@ def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:
             from nftnsr.commands import down
 
             return down.run(options, console)
+        case "status":
+            from nftnsr.commands import status
+
+            return status.run(options, console)
         case "rehearse":
             from nftnsr.commands import rehearse
 
@@ -104,11 +113,24 @@ def parser() -> argparse.ArgumentParser:
     made["down"].add_argument(
         "what", nargs="*", metavar="SPEC|NAME", help="TOML files or names of routers"
     )
+    made["status"].add_argument("name", nargs="*", metavar="NAME", help="routers; without: all")
     made["compile"].add_argument(
         "--ruleset", action="store_true", help="print the nftables rulesets only"
     )
     made["apply"].add_argument(
-        "--lockout-ok", action="store_true", help="apply even if it locks this ssh session out"
+        "--lockout-ok", action="store_true",
+        help="apply even if this ssh session, or what the host's firewall lets in, may be lost",
+    )  # fmt: skip
+    made["recover"].add_argument(
+        "--accept", action="store_true",
+        help="take the machine as it is where something cannot be undone",
+    )  # fmt: skip
+    made["apply"].add_argument(
+        "--uplink-timeout",
+        type=duration,
+        default=0.0,
+        metavar="30s",
+        help="wait so long for an uplink that is not there yet, as at boot",
     )
     for verb in ("apply", "down"):
         add_terms(made[verb])
@@ -125,6 +147,7 @@ _HELP: dict[Verb, str] = {
     "diff": "show how the kernel differs from the spec: exit 0 same, 1 differs, 2 trouble",
     "apply": "make the kernel what the spec says, or leave it as it was",
     "down": "give the host back what it had before the first apply",
+    "status": "show the live routers and any transaction that was not ended",
     "rehearse": "try the spec with real packets in throw-away namespaces",
     "confirm": "keep what `apply --confirm` did",
     "rollback": "undo the last transaction, confirmed or not",

@@ -21,10 +21,10 @@ def run(options: Options, console: Console) -> int:
     specs.require_root()
     with Machine() as machine:
         intent, found = apply_intent(machine, spec)
-        in_the_way = obstacles(machine, spec, intent.wanted, found)
+        in_the_way = obstacles(machine, spec, intent.goal.wanted, found)
     if not_ours := tuple(o for o in in_the_way if o.foreign):
         raise Refused(not_ours)
-    differences = difference(intent.wanted, found)
+    differences = difference(intent.goal.wanted, found, intent.goal.ours)
     unfinished = journal.unfinished()
     console.document(
         {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nftnsr.commands import specs
 from nftnsr.commands.apply import report, terms
-from nftnsr.commands.console import OK, Console
+from nftnsr.commands.console import Console
 from nftnsr.commands.recover import recover_first
 from nftnsr.commands.terms import locked
 from nftnsr.kernel.machine import Machine
@@ -24,8 +24,7 @@ def run(options: Options, console: Console) -> int:
     with locked(options, console), Machine() as machine:
         recover_first(machine, console)
         outcome = take_down(machine, tuple(_kept(machine, options.what)), terms(options))
-    report(outcome, options, console)
-    return OK
+    return report(outcome, options, console)
 
 
 def _kept(machine: Machine, what: Sequence[str]) -> Iterator[Record]:

@@ -62,11 +62,12 @@ def _sentence(error: Exception) -> str:
 
 
 def _undo_failed(error: UndoFailed) -> str:
-    refusals = "".join(f"\n  {refusal.message}" for refusal in error.errors)
+    refusals = "".join(f"\n  {_sentence(refusal)}" for refusal in error.errors)
     return (
         f"{_sentence(error.cause)}\nand the undo did not succeed:{refusals}\n"
         f"what is left to do, to be as it was before:\n{_indented(differences_text(error.left))}"
-        f"`nftnsr recover` tries it again; by hand it would be:\n"
+        f"`nftnsr recover` tries it again, `nftnsr recover --accept` takes it as it is; "
+        f"by hand it would be:\n"
         f"{_indented(operations_text(error.by_hand))}"
     )
 

@@ -14,16 +14,16 @@ from nftnsr.transaction.transact import recover
 def run(options: Options, console: Console) -> int:
     specs.require_root()
     with locked(options, console), Machine() as machine:
-        recovered = recover_first(machine, console)
+        recovered = recover_first(machine, console, accept=options.accept)
     if not recovered:
         console.note("nothing to recover")
     console.document({"recovered": recovered})
     return OK
 
 
-def recover_first(machine: Machine, console: Console) -> bool:
+def recover_first(machine: Machine, console: Console, *, accept: bool = False) -> bool:
     """Undo an unfinished transaction, and say so."""
-    entry = recover(machine)
+    entry = recover(machine, accept=accept)
     if entry is None:
         return False
     console.warn(

@@ -25,5 +25,4 @@ def run(options: Options, console: Console) -> int:
         return OK
     if outcome is None:
         raise KernelError("nftnsr has changed nothing since the last boot")
-    report(outcome, options, console)
-    return OK
+    return report(outcome, options, console)

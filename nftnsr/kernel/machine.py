@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import ParamSpec, TypeVar, assert_never
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
-from nftnsr.kernel import namespaces, nftables, sysctl
+from nftnsr.kernel import conntrack, namespaces, nftables, sysctl
 from nftnsr.kernel.errors import KernelError
-from nftnsr.kernel.namespaces import Room
-from nftnsr.kernel.nftables import Nftables
+from nftnsr.kernel.identity import (
+    Identity,
+    Place,
+    identities,
+    kind,
+    permanent,
+    under_own_names,
+    whereabouts,
+)
+from nftnsr.kernel.managers import Manager, managers
+from nftnsr.kernel.rooms import Furniture, Rooms
 from nftnsr.kernel.rtnetlink import Message, Rtnetlink, kept_by_kernel, link
 from nftnsr.state import operations as op
 from nftnsr.state.model import HOST, OURS, Item, Link, Namespace, Route, State, Sysctl, Table
 from nftnsr.state.operations import Operation
+from nftnsr.state.ruleset import Counter
+from nftnsr.state.words import TABLE
 
+Key2 = tuple[str, str]
+
+# The fallback devices of tunnel modules are in every namespace (fb_tunnels_only_for_init_net).
+_OF_THE_KERNEL = (
+    "lo", "sit0", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "ip6tnl0",
+    "ip6gre0", "ip6gretap0", "ip6erspan0",
+)  # fmt: skip
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -26,52 +43,59 @@ class Scope:
     """What to look at: nothing else on the machine is read, compared or touched."""
 
     namespaces: frozenset[str]
-    links: frozenset[str]
+    links: frozenset[tuple[str, str]]
+    """(namespace, name) of the links, those that it makes where they are, uplinks everywhere."""
+    macs: frozenset[tuple[str, str, str]]
+    """(namespace, name, MAC) of the links that nftnsr makes, by which it knows its own."""
     uplinks: frozenset[str]
     """Links that nftnsr moves, whose own sysctls are lost by it: in the host all are read."""
     sysctls: frozenset[tuple[str, str]]
     tables: frozenset[tuple[str, str, str]]
     routes: frozenset[Route]
     """Routes that are looked for by themselves, over whatever link."""
+    identities: frozenset[Identity]
+    """By what the uplinks are known, whatever they are called by now."""
 
     @classmethod
     def of(cls, *states: State) -> Scope:
         """All that any of `states` speaks of."""
         pairs = [(n, i) for s in states for n, space in s.namespaces.items() for i in space.items]
-        links = [i for _, i in pairs if isinstance(i, Link)]
+        links = [(n, i) for n, i in pairs if isinstance(i, Link) and (n, i.name) != (HOST, "lo")]
+        known = identities(states)
+        moved = {(place, one.name) for one in known for place in one.places}
         return cls(
             namespaces=frozenset(n for s in states for n in s.namespaces) - {HOST},
-            links=frozenset(i.name for i in links),
-            uplinks=frozenset(i.name for i in links if i.peer is None) - {"lo"},
+            links=frozenset((n, i.name) for n, i in links) | moved,
+            macs=frozenset((n, i.name, i.mac) for n, i in links if i.peer and i.mac),
+            uplinks=frozenset(one.name for one in known),
             sysctls=frozenset((n, i.path) for n, i in pairs if isinstance(i, Sysctl)),
             tables=frozenset((n, i.family, i.name) for n, i in pairs if isinstance(i, Table)),
             routes=frozenset(i for _, i in pairs if isinstance(i, Route)),
+            identities=known,
         )
 
+    def knows(
+        self, namespace: str, name: str, message: Message, peers: Mapping[Key2, Key2]
+    ) -> bool:
+        """Whether a link is one that nftnsr made, or moves, and not only one of that name."""
+        place = (namespace, name)
+        if place not in self.links:
+            return False
+        made = [mac for n, d, mac in self.macs if (n, d) == place]
+        # Our veth keeps its MAC even where somebody took its other end away.
+        return not made or place in peers or message.get("address") in made
 
-@define
-class Furniture:
-    """The handles of one namespace, made and used in its room only."""
-
-    rtnetlink: Rtnetlink = field(factory=Rtnetlink)
-    nftables: Nftables = field(factory=Nftables)
-
-
-@define
-class Inhabited:
-    room: Room
-    furniture: Furniture
-
-    def close(self) -> None:
-        self.room.run(self.furniture.rtnetlink.close)
-        self.room.close()
+    def learning(self, found: State) -> Scope:
+        """This scope with what `found` tells of the uplinks."""
+        known = {link.name: link for link in found.links() if link.peer is None}
+        return evolve(self, identities=frozenset(i.of(known.get(i.name)) for i in self.identities))
 
 
 @define
 class Machine:
     """The kernel of this machine; the calling thread's namespace is the host's."""
 
-    _open: dict[str, Inhabited] = field(factory=dict)
+    _rooms: Rooms = field(factory=Rooms)
 
     def __enter__(self) -> Machine:
         return self
@@ -80,17 +104,48 @@ class Machine:
         self.close()
 
     def close(self) -> None:
-        for name in tuple(self._open):
-            self._leave(name)
+        self._rooms.close()
 
     # -- observing -------------------------------------------------------------------------
 
     def observe(self, scope: Scope) -> State:
         """What is there of all that `scope` names."""
-        there = [HOST, *(n for n in sorted(scope.namespaces) if n in namespaces.names())]
-        messages = {name: self._in(name, _links) for name in there}
+        there = self._look(scope)
+        messages = under_own_names(scope.identities, there)
         peers = _veth_peers(messages, scope.links)
         return State({n: self._namespace(n, scope, messages[n], peers) for n in there})
+
+    def uplinks(self, scope: Scope) -> dict[str, Place]:
+        """Where the uplinks of `scope` are, and what they are called there; some may be gone."""
+        there = self._look(scope)
+        places = {one.name: whereabouts(one, there) for one in scope.identities}
+        return {name: place for name, place in places.items() if place is not None}
+
+    def _look(self, scope: Scope) -> dict[str, dict[str, Message]]:
+        """All links of the host and of the namespaces of `scope`, as the kernel calls them."""
+        self._rooms.look_again()
+        named = [n for n in sorted(scope.namespaces) if n in namespaces.names()]
+        there = {name: self._rooms.run(name, _links) for name in (HOST, *named)}
+        # Somebody else's namespace of a router's name is as good as none: never looked into.
+        there = {n: links for n, links in there.items() if n == HOST or _is_ours(links)}
+        for one in scope.identities:
+            for name in sorted(one.places - there.keys()):
+                if whereabouts(one, there) is None and self._find(name, one, scope, there[HOST]):
+                    there[name] = self._rooms.run(name, _links)
+        return there
+
+    def _find(self, name: str, one: Identity, scope: Scope, host: Mapping[str, Message]) -> bool:
+        """Whether the namespace with an uplink in it lives on without its name."""
+        ours = (m for d, m in host.items() if (HOST, d, m.get("address")) in scope.macs)
+        led_to = {m.get("link_netnsid") for m in ours} - {None}
+
+        def is_it(number: int, links: Mapping[str, Message]) -> bool:
+            # A container's router may look the same in everything: only ours is at the other end
+            # of our veth, or holds the very piece of hardware.
+            same = any(one.permanent and permanent(m) == one.permanent for m in links.values())
+            return (same or number in led_to) and whereabouts(one, {name: links}) is not None
+
+        return self._rooms.find(name, is_it)
 
     def normal_form(self, wanted: State) -> State:
         """`wanted` in the words in which this kernel answers; its rulesets are proved to load."""
@@ -98,13 +153,42 @@ class Machine:
 
     def is_ours(self, namespace: str) -> bool:
         """Whether a namespace of this name exists and bears nftnsr's mark."""
-        if namespace not in namespaces.names():
-            return False
-        loopback = self._in(namespace, _links).get("lo")
-        return loopback is not None and loopback.get("ifalias") == OURS
+        return self._rooms.exists(namespace) and _is_ours(self._rooms.run(namespace, _links))
+
+    def is_foreign(self, namespace: str) -> bool:
+        """Whether somebody else made a namespace of this name."""
+        return self._rooms.exists(namespace) and not self.is_ours(namespace)
+
+    def counters(self, namespace: str) -> tuple[Counter, ...]:
+        """The counted map elements of the router in a namespace."""
+        return self._rooms.run(namespace, lambda f: f.nftables.counters(TABLE))
+
+    def inode(self, namespace: str) -> int:
+        """The number of a namespace, by which all that holds it can be told."""
+        return self._rooms.inode(namespace)
+
+    def strangers(self, namespace: str, known: Collection[str]) -> tuple[Link, ...]:
+        """The links in a namespace other than `known` ones and those that the kernel puts there."""
+        there = self._rooms.run(namespace, _links).items()
+        own = {*known, *_OF_THE_KERNEL}
+        return tuple(link(m, name, None, None) for name, m in there if name not in own)
+
+    def foreign_tables(self, namespace: str) -> tuple[str, ...]:
+        """The nftables tables in a namespace that nftnsr did not make."""
+        tables = self._rooms.run(namespace, lambda f: f.nftables.tables())
+        return tuple(f"table {' '.join(t)}" for t in tables if t != TABLE)
+
+    def managers(self, dev: str) -> tuple[Manager, ...]:
+        """Who else configures a link of the host."""
+        message = self._rooms.run(HOST, _links).get(dev)
+        return () if message is None else managers(dev, message["index"])
+
+    def firewall(self) -> str:
+        """The host's whole ruleset, as nft lists it."""
+        return self._rooms.run(HOST, lambda f: f.nftables.text())
 
     def link_names(self, namespace: str = HOST) -> frozenset[str]:
-        return frozenset(self._in(namespace, _links))
+        return frozenset(self._rooms.run(namespace, _links))
 
     def routes_in_the_way(self, wanted: Namespace, devs: Collection[str]) -> tuple[Route, ...]:
         """The host's routes in the places of wanted ones that lead over none of `devs`."""
@@ -114,7 +198,7 @@ class Machine:
             names = {m["index"]: d for d, m in furniture.rtnetlink.links().items()}
             return tuple(furniture.rtnetlink.routes(names))
 
-        there = self._in(HOST, read)
+        there = self._rooms.run(HOST, read)
         return tuple(r for r in there if r.place in places and not r.devs & set(devs))
 
     def _normal(self, space: Namespace) -> Namespace:
@@ -127,10 +211,14 @@ class Machine:
     def _namespace(
         self, name: str, scope: Scope, messages: dict[str, Message], peers: dict[Key2, Key2]
     ) -> Namespace:
-        mine = {d: m for d, m in messages.items() if d in scope.links and (name, d) != (HOST, "lo")}
-        found = [link(m, peers.get((name, d))) for d, m in mine.items()]
+        mine = {d: m for d, m in messages.items() if scope.knows(name, d, m, peers)}
+        index = {m["index"]: m for m in messages.values()}
+        found = [
+            link(m, d, peers.get((name, d)), index.get(m.get("master"))) for d, m in mine.items()
+        ]
         devs = {m["index"]: d for d, m in mine.items() if d != "lo"}
         names = {m["index"]: d for d, m in messages.items()}
+        called = {d: m.get("ifname") for d, m in mine.items() if m.get("ifname") != d}
         whole = scope.uplinks & mine.keys() if name == HOST else frozenset()
         paths = sorted(path for n, path in scope.sysctls if n == name)
         tables = sorted((family, t) for n, family, t in scope.tables if n == name)
@@ -139,14 +227,15 @@ class Machine:
             addresses = tuple(furniture.rtnetlink.addresses(devs))
             routes = furniture.rtnetlink.routes(names)
             ours = (r for r in routes if r.devs & mine.keys() or r in scope.routes)
-            yield from (s for dev in sorted(whole) for s in sysctl.read_link(dev))
-            yield from sysctl.read(paths)
+            yield from (s for dev in sorted(whole) for s in sysctl.read_link(dev, called))
+            yield from sysctl.read(paths, called)
             yield from furniture.nftables.read(tables) if tables else ()
             yield from addresses
             yield from (r for r in ours if not kept_by_kernel(r, addresses))
             yield from furniture.rtnetlink.neighbours(devs)
 
-        return Namespace((*found, *self._in(name, lambda f: tuple(read(f)))))
+        items = (*found, *self._rooms.run(name, lambda f: tuple(read(f))))
+        return Namespace(items, self._rooms.nameless(name))
 
     # -- performing ------------------------------------------------------------------------
 
@@ -158,59 +247,36 @@ class Machine:
             case op.DeleteNamespace(name, uplinks):
                 if inside := self.link_names(name) & set(uplinks):
                     raise KernelError(f"namespace {name} still holds {', '.join(sorted(inside))}")
-                self._leave(name)
+                self._rooms.leave(name)
                 namespaces.delete(name)
+            case op.AttachNamespace(name, _):
+                self._rooms.attach(name)
             case op.CreateVeth(name, link, other):
                 assert link.peer is not None
-                self._with_descriptor(
+                self._rooms.with_descriptor(
                     link.peer[0],
                     lambda fd: self._rtnl(name, lambda r: r.create_veth(link, other, fd)),
                 )
             case op.MoveLink(name, source, target):
-                self._with_descriptor(
+                self._rooms.with_descriptor(
                     target, lambda fd: self._rtnl(source, lambda r: r.move_link(name, fd))
                 )
             case op.WriteSysctls(name, settings):
-                self._in(name, lambda _: sysctl.write(settings))
+                self._rooms.run(name, lambda _: sysctl.write(settings))
             case op.LoadRuleset(name, commands):
-                self._in(name, lambda f: f.nftables.run(commands))
+                self._rooms.run(name, lambda f: f.nftables.replace(commands))
+            case op.ForgetFlows(name, flows, kept):
+                self._rooms.run(name, lambda _: conntrack.forget(flows, kept))
             case _:
                 self._rtnl(operation.namespace, lambda r: _perform(r, operation))
 
-    def _with_descriptor(self, name: str, function: Callable[[int], None]) -> None:
-        descriptor = self._inhabited(name).room.descriptor()
-        try:
-            function(descriptor)
-        finally:
-            os.close(descriptor)
-
     def _rtnl(self, name: str, function: Callable[[Rtnetlink], T]) -> T:
-        return self._in(name, lambda furniture: function(furniture.rtnetlink))
-
-    def _in(self, name: str, function: Callable[[Furniture], T]) -> T:
-        inhabited = self._inhabited(name)
-        return inhabited.room.run(function, inhabited.furniture)
-
-    def _inhabited(self, name: str) -> Inhabited:
-        if name not in self._open:
-            room = Room.here() if name == HOST else Room.named(name)
-            try:
-                self._open[name] = Inhabited(room, room.run(Furniture))
-            except BaseException:
-                room.close()
-                raise
-        return self._open[name]
-
-    def _leave(self, name: str) -> None:
-        # An open room keeps its namespace, and the links in it, alive.
-        if inhabited := self._open.pop(name, None):
-            inhabited.close()
+        return self._rooms.run(name, lambda furniture: function(furniture.rtnetlink))
 
 
-Key2 = tuple[str, str]
 _RtnetlinkOperation = (
-    op.DeleteLink | op.SetLink | op.AddAddress | op.DeleteAddress | op.AddRoute
-    | op.DeleteRoute | op.AddNeighbour | op.DeleteNeighbour
+    op.DeleteLink | op.RenameLink | op.SetLink | op.SetUp | op.AddAddress | op.DeleteAddress
+    | op.AddRoute | op.DeleteRoute | op.AddNeighbour | op.DeleteNeighbour
 )  # fmt: skip
 
 
@@ -218,8 +284,12 @@ def _perform(rtnetlink: Rtnetlink, operation: _RtnetlinkOperation) -> None:
     match operation:
         case op.DeleteLink(_, name):
             rtnetlink.delete_link(name)
+        case op.RenameLink(_, name, new):
+            rtnetlink.rename_link(name, new)
         case op.SetLink(_, link):
             rtnetlink.set_link(link)
+        case op.SetUp(_, name, up):
+            rtnetlink.set_up(name, up=up)
         case op.AddAddress(_, address):
             rtnetlink.add_address(address)
         case op.DeleteAddress(_, address):
@@ -240,6 +310,7 @@ def _furnish() -> None:
     rtnetlink = Rtnetlink()
     try:
         rtnetlink.set_link(Link("lo", alias=OURS))
+        rtnetlink.set_up("lo", up=True)
     finally:
         rtnetlink.close()
 
@@ -248,7 +319,13 @@ def _links(furniture: Furniture) -> dict[str, Message]:
     return furniture.rtnetlink.links()
 
 
-def _veth_peers(messages: dict[str, dict[str, Message]], names: Iterable[str]) -> dict[Key2, Key2]:
+def _is_ours(links: Mapping[str, Message]) -> bool:
+    return "lo" in links and links["lo"].get("ifalias") == OURS
+
+
+def _veth_peers(
+    messages: dict[str, dict[str, Message]], places: Collection[Key2]
+) -> dict[Key2, Key2]:
     """(namespace, name) -> that of its veth peer, for the ends that both lie in `messages`.
 
     A veth tells its peer's index, not its namespace; two ends that name each other's index and
@@ -258,7 +335,7 @@ def _veth_peers(messages: dict[str, dict[str, Message]], names: Iterable[str]) -
         (space, name): (message["index"], message.get("link"))
         for space, links in messages.items()
         for name, message in links.items()
-        if name in names and _kind(message) == "veth"
+        if (space, name) in places and kind(message) == "veth"
     }
     return {
         one: other
@@ -266,11 +343,6 @@ def _veth_peers(messages: dict[str, dict[str, Message]], names: Iterable[str]) -
         for other, (other_index, other_link) in ends.items()
         if one[0] != other[0] and (index, link_index) == (other_link, other_index)
     }
-
-
-def _kind(message: Message) -> str | None:
-    info = message.get("linkinfo")
-    return info.get_attr("IFLA_INFO_KIND") if info else None
 
 
 def _speaks_of_ipv6(item: Item) -> bool:

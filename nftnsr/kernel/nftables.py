@@ -8,6 +8,8 @@ namespace in which it was made, so it is made where it is used.
 from __future__ import annotations
 
 import ctypes
+import errno
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,7 +19,7 @@ from nftnsr.kernel.errors import KernelError, Stale
 from nftnsr.kernel.generation import generation
 from nftnsr.kernel.namespaces import Room
 from nftnsr.state.model import Rule_
-from nftnsr.state.ruleset import read_listing, ruleset_text
+from nftnsr.state.ruleset import Counter, read_counters, read_listing, ruleset_text
 
 
 def library() -> Any:
@@ -35,6 +37,9 @@ def library() -> Any:
         return nftables.Nftables()
     except OSError as error:
         raise KernelError(f"libnftables cannot be loaded: {error}", install) from error
+
+
+_ABSENT = os.strerror(errno.ENOENT)
 
 
 @define
@@ -72,9 +77,27 @@ class Nftables:
         """Those of `tables` that exist, without counter values."""
         self._nft.set_stateless_output(True)
         self._seen = generation()
-        there = set(self.tables())
-        listings = (self._command(f"list table {f} {n}") for f, n in tables if (f, n) in there)
-        return tuple(item for listing in listings for item in read_listing(listing))
+        return tuple(item for table in tables for item in read_listing(self._listing(table)))
+
+    def text(self) -> str:
+        """The whole ruleset, without counter values."""
+        self._nft.set_stateless_output(True)
+        return self._command("list ruleset")
+
+    def counters(self, table: tuple[str, str]) -> tuple[Counter, ...]:
+        """(map, match, target, packets, bytes) of every counted element of the table's maps."""
+        self._nft.set_stateless_output(False)
+        return tuple(read_counters(self._listing(table)))
+
+    def _listing(self, table: tuple[str, str]) -> str:
+        """A table as nft lists it, or nothing where it does not exist.
+
+        Asking for the tables first would read every element of every set (libnftables 1.0.6).
+        """
+        code, output, errors = self._nft.cmd(f"list table {table[0]} {table[1]}")
+        if code != 0 and _ABSENT not in errors:
+            raise KernelError(f"the ruleset cannot be read:\n{errors.strip()}")
+        return str(output) if code == 0 else ""
 
     def _command(self, commands: str) -> str:
         code, output, errors = self._nft.cmd(commands)

@@ -20,10 +20,12 @@ from attrs import define, field
 from pyroute2 import IPRoute
 from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
 from pyroute2.netlink.exceptions import NetlinkError
-from pyroute2.netlink.rtnl import RTM_GETNEIGH
+from pyroute2.netlink.rtnl import RTM_GETNEIGH, RTM_GETNSID
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
 from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.identity import kind, permanent
 from nftnsr.state.model import Address, Hop, Interface_, Link, Neighbour, Network_, Route
 
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -98,6 +100,17 @@ class Rtnetlink:
             request["family"], request["flags"] = family, _NTF_PROXY
             yield from self._ipr.nlm_request(request, RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP)
 
+    def namespace_number(self, descriptor: int) -> int:
+        """What links here call the namespace behind a descriptor (IFLA_LINK_NETNSID), or -1."""
+        # `get_netnsid` leaves a task behind that complains when the program ends.
+        self._ipr.status["nlm_generator"] = False
+        request = nsidmsg()
+        request["attrs"].append(("NETNSA_FD", descriptor))
+        for answer in self._ipr.nlm_request(request, RTM_GETNSID, NLM_F_REQUEST):
+            number = int(answer.get_attr("NETNSA_NSID"))
+            return number if number < 1 << 31 else -1
+        return -1
+
     # -- changing --------------------------------------------------------------------------
 
     def create_veth(self, link: Link, other: Link, other_namespace: int) -> None:
@@ -122,13 +135,28 @@ class Rtnetlink:
     def set_link(self, link: Link) -> None:
         wanted = {
             "address": link.mac, "mtu": link.mtu, "txqlen": link.queue_length,
-            "ifalias": link.alias, "state": "up" if link.up else "down",
+            "ifalias": link.alias,
         }  # fmt: skip
         given = {key: value for key, value in wanted.items() if value is not None}
         index = self._index(link.name)
         _call(f"cannot set link {link.name}", self._ipr.link, "set", index=index, **given)
-        if link.up:
-            _see_carrier(link.name)
+
+    def set_up(self, name: str, *, up: bool) -> None:
+        state = "up" if up else "down"
+        index = self._index(name)
+        _call(f"cannot set link {name} {state}", self._ipr.link, "set", index=index, state=state)
+        if up:
+            _see_carrier(name)
+
+    def rename_link(self, name: str, new: str) -> None:
+        index, what = self._index(name), f"cannot rename link {name} to {new}"
+        try:
+            _call(what, self._ipr.link, "set", index=index, ifname=new)
+        except _InUse:
+            # Before Linux 6.2 a link that is up keeps its name.
+            _call(what, self._ipr.link, "set", index=index, state="down")
+            _call(what, self._ipr.link, "set", index=index, ifname=new)
+            _call(what, self._ipr.link, "set", index=index, state="up")
 
     def add_address(self, address: Address) -> None:
         interface = address.interface
@@ -146,9 +174,12 @@ class Rtnetlink:
         if address.lifetime is not None:
             valid, preferred = address.lifetime
             arguments |= {"valid_lft": valid, "preferred_lft": preferred}
+        if address.metric is not None:
+            arguments["rt_priority"] = address.metric
         _call(
             f"cannot add address {interface} to {address.dev}",
-            self._ipr.addr, "add",
+            # A network manager may have been faster.
+            self._ipr.addr, "replace",
             index=self._index(address.dev), address=str(address.peer or interface.ip),
             prefixlen=interface.network.prefixlen, family=_FAMILY[interface.version],
             flags=flags, **arguments,
@@ -208,18 +239,20 @@ class Rtnetlink:
             request["pref"] = route.preference
         if route.metrics:
             request["metrics"] = dict(route.metrics)
-        hops = [self._hop(hop) for hop in route.hops]
+        hops = [self._hop(hop, route.destination.version) for hop in route.hops]
         if len(hops) == 1:
             request |= {key: value for key, value in hops[0].items() if key != "hops"}
         elif hops:
             request["multipath"] = hops
         return request
 
-    def _hop(self, hop: Hop) -> dict[str, object]:
+    def _hop(self, hop: Hop, version: int) -> dict[str, object]:
         request: dict[str, object] = {"hops": hop.weight - 1}
         if hop.dev is not None:
             request["oif"] = self._index(hop.dev)
-        if hop.via is not None:
+        if hop.via is not None and hop.via.version != version:
+            request["via"] = {"family": _FAMILY[hop.via.version], "addr": str(hop.via)}
+        elif hop.via is not None:
             request["gateway"] = str(hop.via)
         if hop.onlink:
             request["flags"] = _RTNH_F_ONLINK
@@ -241,16 +274,23 @@ class Rtnetlink:
         raise _Gone(f"there is no link {name} in this namespace")
 
 
-def link(message: Message, peer: tuple[str, str] | None) -> Link:
-    """The noun of a link message; its veth peer only a look into other namespaces can tell."""
+def link(message: Message, name: str, peer: tuple[str, str] | None, master: Message | None) -> Link:
+    """The noun of a link message, by the name under which it is known.
+
+    Its veth peer only a look into other namespaces can tell.
+    """
     return Link(
-        name=message.get("ifname"),
+        name=name,
         up=bool(message["flags"] & _IFF_UP),
         peer=peer,
         mac=message.get("address"),
         mtu=message.get("mtu"),
         queue_length=message.get("txqlen"),
         alias=message.get("ifalias") or "",
+        called=message.get("ifname"),
+        kind=kind(message),
+        permanent=permanent(message),
+        master=(kind(master) or "interface", master.get("ifname")) if master else None,
     )
 
 
@@ -272,6 +312,7 @@ def _address(message: Message, dev: str, flags: int) -> Address:
         broadcast=ip_address(broadcast) if broadcast else None,  # type: ignore[arg-type]
         scope=message["scope"] if interface.version == 4 else None,
         label=message.get("label"),
+        metric=message.get("rt_priority"),
         noprefixroute=bool(flags & _IFA_F_NOPREFIXROUTE),
         lifetime=None if lifetime == (_FOREVER, _FOREVER) else lifetime,
     )
@@ -299,11 +340,12 @@ def _route(message: Message, names: dict[int, str]) -> Route:
 
 
 def _has_hop(path: Message) -> bool:
-    return path.get("oif") is not None or path.get("gateway") is not None
+    return any(path.get(word) is not None for word in ("oif", "gateway", "via"))
 
 
 def _read_hop(path: Message, names: dict[int, str], *, nested: bool) -> Hop:
-    via = path.get("gateway")
+    # RTA_VIA: a gateway of the other family, e.g. `default via inet6 fe80::1` of IPv4.
+    via = path.get("gateway") or (path.get("via") or {}).get("addr")
     return Hop(
         dev=names.get(path.get("oif")),
         via=ip_address(via) if via else None,
@@ -335,14 +377,21 @@ class _Gone(KernelError):
     """What is to be deleted has gone with its link or its address: that is as wanted."""
 
 
+class _InUse(KernelError):
+    """The link is up, or otherwise in use."""
+
+
+_REFUSALS: dict[int, type[KernelError]] = {**dict.fromkeys(_GONE, _Gone), errno.EBUSY: _InUse}
+
+
 def _call(what: str, function: Callable[..., object], *args: object, **kwargs: object) -> None:
     try:
         result = function(*args, **kwargs)
         if isinstance(result, Iterator):
             tuple(result)
     except NetlinkError as error:
-        kind = _Gone if error.code in _GONE else KernelError
-        raise kind(f"{what}: {error.args[1] if len(error.args) > 1 else error}") from error
+        refusal = _REFUSALS.get(error.code, KernelError)
+        raise refusal(f"{what}: {error.args[1] if len(error.args) > 1 else error}") from error
 
 
 def _see_carrier(name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,29 +10,39 @@ from nftnsr.kernel.errors import KernelError
 from nftnsr.state.model import Sysctl
 
 ROOT = Path("/proc/sys")
-# Reading it gives an error until somebody sets it.
-_UNREADABLE = ("stable_secret",)
+_NONE: Mapping[str, str] = {}
+# Written first: others can only be set once it is (addr_gen_mode 2 and 3 need the secret).
+_FIRST = ("stable_secret",)
 
 
-def read(paths: Iterable[str]) -> Iterator[Sysctl]:
-    """Those of `paths` that exist."""
+def read(paths: Iterable[str], called: Mapping[str, str] = _NONE) -> Iterator[Sysctl]:
+    """Those of `paths` that exist; `called` tells what links are called in the kernel by now."""
     for path in paths:
         with suppress(OSError):
-            yield Sysctl(path, _value(ROOT / path))
+            yield Sysctl(path, _value(_file(path, called)))
 
 
-def read_link(dev: str) -> Iterator[Sysctl]:
-    """Every setting of one link, all of which are lost when it moves to another namespace."""
+def read_link(dev: str, called: Mapping[str, str] = _NONE) -> Iterator[Sysctl]:
+    """The settings of one link that are not the namespace's default, all lost when it moves.
+
+    A link that arrives gets the defaults of that time, so a change of these reaches it too.
+    """
     for family in ("ipv4", "ipv6"):
         for kind in ("conf", "neigh"):
-            directory = ROOT / "net" / family / kind / dev
+            path = f"net/{family}/{kind}/{dev}"
+            directory = _file(path, called)
             if directory.is_dir():
-                names = sorted(p.name for p in directory.iterdir() if _is_setting(p))
-                yield from read(f"net/{family}/{kind}/{dev}/{name}" for name in names)
+                names = [p.name for p in directory.iterdir() if _is_setting(p)]
+                names.sort(key=lambda name: (name not in _FIRST, name))
+                usual = f"net/{family}/{kind}/default"
+                default = {_name(s): s.value for s in read(f"{usual}/{name}" for name in names)}
+                found = read((f"{path}/{name}" for name in names), called)
+                yield from (s for s in found if default.get(_name(s)) != s.value)
 
 
 def write(settings: Iterable[Sysctl]) -> None:
-    """Write settings, in order."""
+    """Write settings, in order, past those that are refused: they make one KernelError."""
+    refusals: list[str] = []
     for setting in settings:
         path, value = ROOT / setting.path, setting.value
         try:
@@ -41,7 +51,9 @@ def write(settings: Iterable[Sysctl]) -> None:
                 path.write_text(value)
         except OSError as error:
             name = setting.path.replace("/", ".")
-            raise KernelError(f"cannot set sysctl {name} to {value}: {error.strerror}") from error
+            refusals.append(f"cannot set sysctl {name} to {value}: {error.strerror}")
+    if refusals:
+        raise KernelError("; ".join(refusals))
 
 
 def has_ipv6() -> bool:
@@ -49,8 +61,19 @@ def has_ipv6() -> bool:
     return (ROOT / "net/ipv6").is_dir()
 
 
+def _file(path: str, called: Mapping[str, str]) -> Path:
+    net, family, kind, *rest = path.split("/")
+    if rest and kind in ("conf", "neigh"):
+        rest[0] = called.get(rest[0], rest[0])
+    return ROOT.joinpath(net, family, kind, *rest)
+
+
+def _name(setting: Sysctl) -> str:
+    return setting.path.rsplit("/", 1)[1]
+
+
 def _is_setting(path: Path) -> bool:
-    return path.name not in _UNREADABLE and bool(path.stat().st_mode & 0o200)
+    return bool(path.stat().st_mode & 0o200)
 
 
 def _value(path: Path) -> str:

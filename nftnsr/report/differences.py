@@ -13,6 +13,7 @@ from nftnsr.state.difference import (
     AddNamespace,
     Change,
     Difference,
+    NameNamespace,
     Remove,
     RemoveNamespace,
     changed_fields,
@@ -22,7 +23,7 @@ from nftnsr.state.ruleset import natural
 
 _COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "~": "\x1b[33m"}
 _PLAIN = "\x1b[0m"
-_FIELDS = {"queue_length": "txqlen", "mac": "address", "peer": "peer"}
+_FIELDS = {"queue_length": "txqlen", "mac": "address", "peer": "peer", "called": "name"}
 
 Line = tuple[str, int, str]  # sign, depth, text
 
@@ -64,6 +65,8 @@ def _lines(each: Difference) -> Iterator[Line]:
             yield "+", 0, f"namespace {name}"
         case RemoveNamespace(name):
             yield "-", 0, f"namespace {name}"
+        case NameNamespace(name, path):
+            yield "~", 0, f"namespace {name}: it has lost its name, and lives on at {path}"
         case Add(_, item):
             yield "+", 0, item_words(item)
             yield from (("+", 1, line) for line in _block(item))

@@ -29,17 +29,25 @@ def operation_lines(operation: Operation) -> Iterator[str]:
             yield f"{_ip(name)} link set dev lo alias {OURS} up"
         case op.DeleteNamespace(name, _):
             yield f"ip netns del {quote(name)}"
+        case op.AttachNamespace(name, path):
+            target = quote(f"/run/netns/{name}")
+            yield f"touch {target}; mount --bind {quote(path)} {target}"
         case op.CreateVeth(name, link, other):
             yield _veth(name, link, other)
         case op.DeleteLink(name, dev):
             yield f"{_ip(name)} link del {dev_words(dev)}"
         case op.MoveLink(dev, source, target):
             yield f"{_ip(source)} link set {dev_words(dev)} netns {quote(target or '1')}"
+        case op.RenameLink(name, dev, new):
+            yield f"{_ip(name)} link set {dev_words(dev)} name {quote(new)}"
         case op.SetLink(name, link):
             plain = Link(
                 link.name, link.up, None, link.mac, link.mtu, link.queue_length, link.alias
             )
-            yield f"{_ip(name)} link set {dev_words(link.name)} {' '.join(link_words(plain))}"
+            shape = " ".join(word for word in link_words(plain) if word not in ("up", "down"))
+            yield f"{_ip(name)} link set {dev_words(link.name)} {shape}"
+        case op.SetUp(name, dev, up):
+            yield f"{_ip(name)} link set {dev_words(dev)} {'up' if up else 'down'}"
         case op.AddAddress(name, address):
             words = f"{address_words(address)} {dev_words(address.dev)}"
             nodad = " nodad" if address.interface.version == 6 else ""

@@ -34,7 +34,8 @@ def item_words(item: Item) -> str:
     """One line for one item, as `ip`, `nft` or `sysctl` would name it."""
     match item:
         case Link():
-            return " ".join(("link", quote(item.name), *link_words(item)))
+            called = () if item.called == item.name else ("called", quote(item.called))
+            return " ".join(("link", quote(item.name), *called, *link_words(item)))
         case Address():
             return f"address {address_words(item)} {dev_words(item.dev)}"
         case Route():
@@ -80,6 +81,8 @@ def address_words(address: Address) -> str:
         words.append(f"scope {_SCOPES.get(address.scope, address.scope)}")
     if address.label is not None and address.label != address.dev:
         words.append(f"label {quote(address.label)}")
+    if address.metric:
+        words.append(f"metric {address.metric}")
     if address.noprefixroute:
         words.append("noprefixroute")
     return " ".join(words)

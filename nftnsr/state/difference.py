@@ -8,7 +8,20 @@ from typing import TypeAlias
 import attrs
 from attrs import frozen
 
-from nftnsr.state.model import HOST, Address, Item, Key, Link, Namespace, State, Sysctl
+from nftnsr.state.model import (
+    HOST,
+    RTPROT_NFTNSR,
+    RULESET,
+    Address,
+    Item,
+    Key,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+    State,
+    Sysctl,
+)
 
 
 @frozen
@@ -19,6 +32,14 @@ class AddNamespace:
 @frozen
 class RemoveNamespace:
     namespace: str
+
+
+@frozen
+class NameNamespace:
+    """A namespace that is there, but has lost its name; something at `path` keeps it alive."""
+
+    namespace: str
+    path: str
 
 
 @frozen
@@ -42,14 +63,18 @@ class Change:
     new: Item
 
 
-Difference: TypeAlias = AddNamespace | RemoveNamespace | Add | Remove | Change
+Difference: TypeAlias = AddNamespace | RemoveNamespace | NameNamespace | Add | Remove | Change
 
 
-def difference(wanted: State, observed: State) -> tuple[Difference, ...]:
+_NOTHING = State({})
+
+
+def difference(wanted: State, observed: State, ours: State = _NOTHING) -> tuple[Difference, ...]:
     """All that must happen to make `observed` agree with `wanted`, grouped by namespace.
 
-    The host comes first. What the kernel makes by itself, and what cannot be taken away (a
-    sysctl), is no difference.
+    The host comes first. Only what nftnsr made is ever to be removed: what `ours` holds, what
+    bears a mark of ours (a route's protocol, a veth's peer, our table), and what goes with a link
+    that goes. Whatever else somebody, or the kernel, put beside it is no difference.
     """
     found: list[Difference] = []
     for name in sorted({HOST, *wanted.namespaces, *observed.namespaces}):
@@ -59,7 +84,10 @@ def difference(wanted: State, observed: State) -> tuple[Difference, ...]:
             continue
         if name not in observed and name != HOST:
             found.append(AddNamespace(name))
-        found += _items(name, wanted[name], observed[name])
+        # A name that was given back does no harm: nothing ever wants to take it away again.
+        if (path := observed[name].nameless) is not None and wanted[name].nameless is None:
+            found.append(NameNamespace(name, path))
+        found += _items(name, wanted[name], observed[name], ours[name])
     return tuple(found)
 
 
@@ -72,10 +100,15 @@ def changed_fields(old: Item, new: Item) -> dict[str, tuple[object, object]]:
     return {n: (a, b) for n, (a, b) in pairs.items() if a != b and not (free and b is None)}
 
 
-def _items(name: str, wanted: Namespace, observed: Namespace) -> Iterator[Difference]:
+def _items(
+    name: str, wanted: Namespace, observed: Namespace, ours: Namespace
+) -> Iterator[Difference]:
     have: dict[Key, Item] = dict(observed.by_key)
-    for key, item in have.items():
-        if key not in wanted.by_key and not _of_the_kernel(item):
+    gone = {key: item for key, item in have.items() if key not in wanted.by_key}
+    leaving = {item.name for item in gone.values() if isinstance(item, Link)}
+    for key, item in gone.items():
+        may_go = key in ours.by_key or _bears_our_mark(item) or _devs(item) & leaving
+        if may_go and not isinstance(item, Sysctl):  # which cannot be taken away
             yield Remove(name, item)
     for key, item in wanted.by_key.items():
         if key not in have:
@@ -84,11 +117,24 @@ def _items(name: str, wanted: Namespace, observed: Namespace) -> Iterator[Differ
             yield Change(name, have[key], item)
 
 
-def _of_the_kernel(item: Item) -> bool:
-    """Link-local addresses come and go with their link, and a sysctl is always there."""
-    if isinstance(item, Address):
-        return item.interface.version == 6 and item.interface.is_link_local
-    return isinstance(item, Sysctl)
+def _bears_our_mark(item: Item) -> bool:
+    match item:
+        case Link():
+            return True  # a veth of ours, or an uplink, which is never removed but moved
+        case Route():
+            return item.protocol == RTPROT_NFTNSR
+        case _:
+            return isinstance(item, RULESET)
+
+
+def _devs(item: Item) -> frozenset[str]:
+    match item:
+        case Address() | Neighbour():
+            return frozenset({item.dev})
+        case Route():
+            return item.devs
+        case _:
+            return frozenset()
 
 
 def _lodgers(namespace: Namespace) -> list[Link]:

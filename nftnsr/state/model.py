@@ -8,7 +8,7 @@ tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from ipaddress import (
     IPv4Address,
@@ -20,7 +20,7 @@ from ipaddress import (
 )
 from typing import Literal, TypeAlias
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 HOST = ""
 """The name of the namespace in which nftnsr itself runs; no named namespace can be called so."""
@@ -43,7 +43,11 @@ RTPROT_NFTNSR = 110
 
 @frozen
 class Link:
-    """A network interface; `peer` is (namespace, name) of the other end of a veth of ours."""
+    """A network interface; `peer` is (namespace, name) of the other end of a veth of ours.
+
+    An uplink is `name` wherever it is spoken of; `called` is its name in the kernel, which
+    somebody may have changed. The last three fields tell what it is, and are never compared.
+    """
 
     name: str
     up: bool = True
@@ -52,6 +56,13 @@ class Link:
     mtu: int | None = None
     queue_length: int | None = None
     alias: str | None = None
+    called: str = Factory(lambda self: self.name, takes_self=True)
+    kind: str | None = field(default=None, eq=False)
+    """The kind of a virtual link, as `ip link add type` has it."""
+    permanent: str | None = field(default=None, eq=False)
+    """The address that the hardware was made with (IFLA_PERM_ADDRESS)."""
+    master: tuple[str, str] | None = field(default=None, eq=False)
+    """(kind, name) of the bridge, bond or vrf to which it belongs."""
 
     @property
     def key(self) -> Key:
@@ -68,12 +79,17 @@ class Address:
     broadcast: IPv4Address | None = None
     scope: int | None = None
     label: str | None = None
+    metric: int | None = None
+    """Of the connected route that comes with it (IFA_RT_PRIORITY)."""
     noprefixroute: bool = False
     nodad: bool | None = None
     lifetime: tuple[int, int] | None = field(default=None, eq=False)
 
     @property
     def key(self) -> Key:
+        # IPv6 has an address once on a link, whatever the prefix length; IPv4 once for each.
+        if self.interface.version == 6:
+            return ("address", self.dev, self.interface.ip)
         return ("address", self.dev, self.interface, self.peer)
 
 
@@ -214,6 +230,8 @@ class Namespace:
     """The items of one network namespace, in an order in which they can be made."""
 
     items: tuple[Item, ...] = ()
+    nameless: str | None = None
+    """What opens it where it was found without its name: deleted while something was in it."""
 
     @cached_property
     def by_key(self) -> Mapping[Key, Item]:
@@ -233,6 +251,9 @@ class Namespace:
         merged.update((item.key, item) for item in items)
         return Namespace(tuple(merged.values()))
 
+    def without_ruleset(self) -> Namespace:
+        return self.with_ruleset(())
+
     def with_ruleset(self, ruleset: Iterable[Rule_]) -> Namespace:
         rest = tuple(i for i in self.items if not isinstance(i, RULESET))
         return evolve(self, items=(*rest, *ruleset))
@@ -249,3 +270,17 @@ class State:
 
     def __contains__(self, name: str) -> bool:
         return name in self.namespaces
+
+    @classmethod
+    def union(cls, states: Iterable[State]) -> State:
+        """All that any of `states` says; of two items of one key the later."""
+        merged: dict[str, Namespace] = {}
+        for state in states:
+            for name, space in state.namespaces.items():
+                merged[name] = merged.get(name, Namespace()).plus(space.items)
+        return cls(merged)
+
+    def links(self) -> Iterator[Link]:
+        """The links of all namespaces."""
+        items = (item for space in self.namespaces.values() for item in space.items)
+        return (item for item in items if isinstance(item, Link))

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from nftnsr.state.flows import Flows
 from nftnsr.state.model import Address, Link, Neighbour, Route, Sysctl
 
 
@@ -22,6 +23,14 @@ class DeleteNamespace:
 
     namespace: str
     uplinks: tuple[str, ...] = ()
+
+
+@frozen
+class AttachNamespace:
+    """Give its name to a namespace that has lost it and is kept alive by something at `path`."""
+
+    namespace: str
+    path: str
 
 
 @frozen
@@ -49,11 +58,34 @@ class MoveLink:
 
 
 @frozen
+class RenameLink:
+    """Give a link another name; nothing else of it changes."""
+
+    namespace: str
+    name: str
+    new: str
+
+
+@frozen
 class SetLink:
-    """Set what is not None in `link`, for the link of its name."""
+    """Set what is not None of `link`'s MAC, MTU, queue length and alias."""
 
     namespace: str
     link: Link
+
+    @property
+    def says_anything(self) -> bool:
+        link = self.link
+        return (link.mac, link.mtu, link.queue_length, link.alias) != (None,) * 4
+
+
+@frozen
+class SetUp:
+    """Bring a link up, or down."""
+
+    namespace: str
+    name: str
+    up: bool
 
 
 @frozen
@@ -110,13 +142,29 @@ class LoadRuleset:
     commands: str
 
 
+@frozen
+class ForgetFlows:
+    """Delete the conntrack entries of `flows`, but not those translated as `kept` says.
+
+    A translation is decided once, by a flow's first packet: without this, a flow goes on to the
+    old target for as long as it lasts.
+    """
+
+    namespace: str
+    flows: tuple[Flows, ...]
+    kept: tuple[Flows, ...] = ()
+
+
 Operation: TypeAlias = (
     CreateNamespace
     | DeleteNamespace
+    | AttachNamespace
     | CreateVeth
     | DeleteLink
     | MoveLink
+    | RenameLink
     | SetLink
+    | SetUp
     | AddAddress
     | DeleteAddress
     | AddRoute
@@ -125,4 +173,5 @@ Operation: TypeAlias = (
     | DeleteNeighbour
     | WriteSysctls
     | LoadRuleset
+    | ForgetFlows
 )

@@ -18,7 +18,12 @@ _TABLE = re.compile(r"^table (\S+) (\S+) \{$")
 _ELEMENTS = "elements = {"
 # The state of an element (counter values, expiry) is no part of what is wanted.
 _STATE = re.compile(r" counter(?: packets \d+ bytes \d+)?(?= |$)| expires \S+")
+_COUNTED = re.compile(r"([^\s{,][^{,]*?) counter packets (\d+) bytes (\d+) : ([^,}]*[^,} ])")
+_COMMENT = re.compile(r' comment "[^"]*"')
 _NUMBERS = re.compile(r"(\d+)")
+
+Counter = tuple[str, str, str, int, int]
+"""Map, match, target, packets, bytes."""
 
 R = TypeVar("R", Table, Chain, Set, Block)
 
@@ -83,6 +88,17 @@ def read_listing(listing: str) -> tuple[Rule_, ...]:
     return tuple(items)
 
 
+def read_counters(listing: str) -> Iterator[Counter]:
+    """The counted map elements of a listing that was made with counters."""
+    name = ""
+    for line in listing.splitlines():
+        if start := _BLOCK.match(line):
+            name = start[2]
+        elif found := _COUNTED.search(line):
+            match, packets, count, target = found.groups()
+            yield name, match, target, int(packets), int(count)
+
+
 def batch(wanted: Iterable[Rule_], observed: Iterable[Rule_]) -> str:
     """The nft commands that lead from `observed` to `wanted`, for one atomic transaction.
 
@@ -143,7 +159,7 @@ def _change_set(old: Set | None, new: Set) -> list[str]:
         lines = " ".join(f"{line};" for line in new.lines)
         commands.append(f"add {new.kind} {_full(new)} {{ {lines} }}")
     before = old.elements if old is not None else frozenset()
-    keys = sorted(element.split(" : ")[0] for element in before - new.elements)
+    keys = sorted(_COMMENT.sub("", e).split(" : ")[0] for e in before - new.elements)
     for verb, elements in (("delete", keys), ("add", sorted(new.elements - before))):
         if elements:
             commands.append(f"{verb} element {_full(new)} {{ {', '.join(elements)} }}")
@@ -212,4 +228,4 @@ def _split(text: str) -> list[str]:
     """The parts of `text` between commas, quoted ones (comments) left alone."""
     if '"' not in text:
         return text.split(", ") if text else []
-    return re.findall(r'(?:[^,"]|"[^"]*")+', text.replace(", ", ",").strip())
+    return [part.strip() for part in re.findall(r'(?:[^,"]|"[^"]*")+', text)]

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 
 from nftnsr.state.difference import Add, Change, Difference, Remove
 from nftnsr.state.flows import Flows, flows_of, translates
-from nftnsr.state.model import Address, Address_, Link, Set, State
+from nftnsr.state.model import HOST, Address, Address_, Link, Namespace, Set, State
 from nftnsr.state.operations import ForgetFlows
 
 
-def forgotten(
-    name: str, differences: Iterable[Difference], observed: State
-) -> ForgetFlows | None:
+def forgotten(name: str, differences: Iterable[Difference], observed: State) -> ForgetFlows | None:
     """The flows of a namespace that must be decided anew; None where there are none.
 
     They are those of every element that comes, goes or changes; but one that the new elements
@@ -20,17 +18,39 @@ def forgotten(
     An undo needs nothing of its own: its differences are these, turned round.
     """
     here = [d for d in differences if d.namespace == name]
-    public = _public(name, observed)
-    gone = frozenset(a for d in here if isinstance(d, Remove) for a in _ip(d.item) if a in public)
-    come = frozenset(a for d in here if isinstance(d, Add) for a in _ip(d.item))
+    public = _public(observed[name]) if name != HOST else ()
     flows: list[Flows] = []
     kept: list[Flows] = []
     for each in here:
-        old, new = _sets(each)
-        before, after = (s.elements if s else frozenset() for s in (old, new))
-        new_flows = tuple(flows_of(after - before, public))
-        flows += (*flows_of(before - after, public), *new_flows)
-        kept += new_flows
-    if lost := tuple(sorted(gone - come)):
-        flows.append(Flows(lost))
-    return ForgetFlows(name, tuple(flows), tuple(kept)) if flows else None
+        before, after = _elements(each)
+        come = tuple(flows_of(after - before, public))
+        flows += (*flows_of(before - after, public), *come)
+        kept += come
+    if lost := frozenset(public) & (_ips(here, Remove) - _ips(here, Add)):
+        flows.append(Flows(tuple(sorted(lost, key=lambda a: (a.version, a)))))
+    return ForgetFlows(name, tuple(dict.fromkeys(flows)), tuple(kept)) if flows else None
+
+
+def _elements(each: Difference) -> tuple[frozenset[str], frozenset[str]]:
+    """What a translation map held, and shall hold, where the difference is in one."""
+    match each:
+        case Add(_, Set() as new) if translates(new):
+            return frozenset(), new.elements
+        case Remove(_, Set() as old) if translates(old):
+            return old.elements, frozenset()
+        case Change(_, Set() as old, Set() as new) if translates(new):
+            return old.elements, new.elements
+        case _:
+            return frozenset(), frozenset()
+
+
+def _public(space: Namespace) -> tuple[Address_, ...]:
+    """The addresses of a router's uplink."""
+    uplinks = {i.name for i in space.items if isinstance(i, Link) and i.peer is None} - {"lo"}
+    found = (i for i in space.items if isinstance(i, Address) and i.dev in uplinks)
+    return tuple(dict.fromkeys(i.interface.ip for i in found))
+
+
+def _ips(differences: Iterable[Difference], kind: type[Add | Remove]) -> frozenset[Address_]:
+    items = (d.item for d in differences if isinstance(d, kind))
+    return frozenset(i.interface.ip for i in items if isinstance(i, Address))

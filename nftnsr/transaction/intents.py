@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import ip_interface
 
 from attrs import evolve, frozen
 
 from nftnsr.compile import compile_host, compile_router, compile_spec
+from nftnsr.compile.families import families
+from nftnsr.compile.routing import router_routes
 from nftnsr.kernel.machine import Machine, Scope
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.model import (
@@ -24,33 +27,88 @@ from nftnsr.state.model import (
 )
 from nftnsr.transaction import records
 from nftnsr.transaction.records import Record
-from nftnsr.transaction.transact import Intent
+from nftnsr.transaction.remarks import lost_uplinks
+from nftnsr.transaction.transact import Goal, Intent
 
 
 def apply_intent(machine: Machine, spec: Spec) -> tuple[Intent, State]:
     """The intent of `apply`, and the state that was found."""
     kept = {router.name: records.read(router.name) for router in spec.routers}
     compiled = machine.normal_form(compile_spec(spec))
-    known = [state for r in kept.values() if r is not None for state in (r.applied, r.before)]
-    scope = Scope.of(compiled, *known)
+    scope = _scope(compiled, kept.values())
     found = machine.observe(scope)
     changes = {r.name: _Change.of(r, kept[r.name], found, compiled[HOST]) for r in spec.routers}
     host = compiled[HOST].plus(i for change in changes.values() for i in change.released)
     wanted = State({**compiled.namespaces, HOST: host})
-    return Intent("apply", wanted, scope, {n: c.record for n, c in changes.items()}), found
+    ours = State.union(r.applied for r in kept.values() if r is not None)
+    # What the uplinks are known by from now on: a crash may leave one under another name.
+    goal = Goal(wanted, scope.learning(found), ours)
+    return Intent("apply", goal, {n: c.record for n, c in changes.items()}), found
 
 
 def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State]:
-    """The intent of `down` for the routers of these records, and the state that was found."""
+    """The intent of `down` for the routers of these records, and the state that was found.
+
+    Of an uplink that is gone nothing is wanted, and its record is kept for when it is back.
+    """
     kept = tuple(kept)
-    scope = Scope.of(*(state for r in kept for state in (r.applied, r.before)))
-    wanted = _host(tuple(item for record in kept for item in record.before[HOST].items))
-    return Intent("down", wanted, scope, {r.router: None for r in kept}), machine.observe(scope)
+    scope = _scope(State({}), kept)
+    found = machine.observe(scope)
+    lost = lost_uplinks(kept, found)
+    items = (i for record in kept for i in _given_back(machine, record, found))
+    wanted = _host(tuple(i for i in items if not any(_on(i, dev.name) for _, dev in lost)))
+    goal = Goal(wanted, scope, State.union(r.applied for r in kept))
+    remembered = {r.router: None for r in kept} | {r.router: r for r, _ in lost}
+    return Intent("down", goal, remembered, restores=True), found
+
+
+def uplink_scope(spec: Spec) -> Scope:
+    """Where to look for the uplinks of `spec`, and by what to know them."""
+    return _scope(compile_spec(spec), (records.read(router.name) for router in spec.routers))
+
+
+def _scope(wanted: State, kept: Iterable[Record | None]) -> Scope:
+    known = (state for r in kept if r is not None for state in (r.applied, r.before))
+    return Scope.of(wanted, *known)
 
 
 def record_without_apply(router: Router) -> Record:
-    """A record for a router of which none was kept: there is a link to give back, no more."""
-    return Record(router.name, _host((Link(router.uplink),)), _applied(router))
+    """A record for a router of which none was kept."""
+    return Record(router.name, _host(_assumed(router)), _applied(router))
+
+
+def _given_back(machine: Machine, record: Record, found: State) -> tuple[Item, ...]:
+    """What the host gets when a router goes."""
+    before = record.before[HOST].items
+    if record.router not in found:
+        here = [i for i in found[HOST].items if isinstance(i, Link) and i.peer is None]
+        if not all(_is_bare(link, found[HOST]) for link in here):
+            # No namespace, after a reboot say: the uplink is somebody else's business now.
+            mine = (i for i in found[HOST].items if any(_on(i, link.name) for link in here))
+            return tuple(evolve(i, called=i.name) if isinstance(i, Link) else i for i in mine)
+    # The lease that an address had ended while it was away: whoever renews leases sets it anew.
+    return tuple(evolve(i, lifetime=None) if isinstance(i, Address) else i for i in before)
+
+
+def _is_bare(link: Link, host: Namespace) -> bool:
+    """Whether a link is as the kernel gives it back from a namespace that has ended."""
+    return not link.up and not any(
+        isinstance(i, Address) and i.dev == link.name for i in host.items
+    )
+
+
+def _assumed(router: Router) -> tuple[Item, ...]:
+    """What the host had before, told from the spec alone: better than to leave it unreachable."""
+    dev = router.uplink
+    items: list[Item] = [Link(dev)]
+    for each in families(router):
+        own = each.public
+        if each.version == 6:
+            length = each.public[0].network.prefixlen
+            near = [i for i in each.host if i.ip in each.public[0].network]
+            own = tuple(ip_interface((i.ip, length)) for i in near) or each.public
+        items += [Address(dev, i) for i in own]
+    return (*items, *(r for r in router_routes(router) if dev in r.devs))
 
 
 def _host(items: tuple[Item, ...]) -> State:
@@ -68,11 +126,16 @@ class _Change:
     @classmethod
     def of(cls, router: Router, old: Record | None, found: State, host: Namespace) -> _Change:
         applied = _applied(router)
-        if old is not None and old.before[HOST].link(router.uplink) is not None:
-            # What the host had before the first apply stays remembered through all later ones.
-            return cls(evolve(old, applied=applied))
         items = tuple(i for i in found[HOST].items if _on(i, router.uplink))
-        before = items or (Link(router.uplink),)
+        configured = any(isinstance(i, Address) and not i.interface.is_link_local for i in items)
+        remembered = old is not None and old.before[HOST].link(router.uplink) is not None
+        if old is not None and remembered and not configured:
+            # What the host had before the first apply stays remembered through all later ones,
+            # and through a reboot after which nobody configured the uplink.
+            return cls(evolve(old, applied=applied))
+        if old is not None and remembered:
+            return cls(Record(router.name, _host(items), applied))
+        before = items or _assumed(router)
         earlier = old.before[HOST].items if old is not None else ()
         # Routes in whose place the router's own are now (the default) come back with `down` only.
         taken = {i.place for i in host.items if isinstance(i, Route)}

@@ -50,6 +50,8 @@ class Entry:
     """Seconds of CLOCK_BOOTTIME, by which somebody must confirm; None: committed at once."""
     found: State
     scope: Scope
+    ours: State
+    """What nftnsr made, or may have made by this transaction, and may remove."""
     records: Mapping[str, Record | None]
     """The records of the routers concerned, as they were; None where there was none."""
 
@@ -59,13 +61,16 @@ class Entry:
         command: str,
         found: State,
         scope: Scope,
+        ours: State,
         before: Mapping[str, Record | None],
         confirm: float | None = None,
     ) -> Entry:
         """An entry for a transaction that begins now and is to be confirmed in so many seconds."""
         by = None if confirm is None else clock() + confirm
         started = time.time()
-        return cls(uuid4().hex, command, os.getpid(), _boot(), started, by, found, scope, before)
+        return cls(
+            uuid4().hex, command, os.getpid(), _boot(), started, by, found, scope, ours, before
+        )
 
 
 @frozen
@@ -160,7 +165,9 @@ def clock() -> float:
 
 
 def directory() -> Path:
+    """The directory, for root only, also where somebody else made it."""
     DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
+    DIRECTORY.chmod(0o700)
     return DIRECTORY
 
 

@@ -1,17 +1,41 @@
-"""Never locked out: before an apply, whether the ssh session that runs it could be opened again."""
+"""Never locked out: before an apply, whether what leads to this host would still do so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from nftnsr.compile.reach import reaches_host, stays_open
-from nftnsr.kernel.session import Session
+from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.session import Session, current
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.model import HOST, Address, State
 from nftnsr.transaction.preflight import Obstacle
 
 
-def lockouts(session: Session | None, spec: Spec, found: State) -> Iterator[Obstacle]:
+def lockouts(machine: Machine, spec: Spec, found: State) -> Iterator[Obstacle]:
+    """What makes `spec` a risk for whoever applies it over the network."""
+    yield from session_lost(current(), spec, found)
+    yield from firewall_lost(machine.firewall(), spec, found)
+
+
+def firewall_lost(rules: str, spec: Spec, found: State) -> Iterator[Obstacle]:
+    """An obstacle if the host's own ruleset names an uplink that moves away, and not its veth.
+
+    What such rules let in would be shut out after the move, and what they shut out let in.
+    """
+    for router in spec.routers:
+        if found[HOST].link(router.uplink) is None:
+            continue  # it has moved already
+        veth = router.host.interface
+        if f'"{router.uplink}"' in rules and f'"{veth}"' not in rules:
+            yield Obstacle(
+                f"the host's own nftables rules name {router.uplink}, and would see {veth} in its "
+                "place: what they let in, or keep out, would change",
+                f"let them name {veth} too (see nft list ruleset), or say --lockout-ok",
+            )
+
+
+def session_lost(session: Session | None, spec: Spec, found: State) -> Iterator[Obstacle]:
     """An obstacle if `session` comes in by an uplink of `spec`, and a new one could not."""
     if session is None:
         return

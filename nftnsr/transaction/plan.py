@@ -16,7 +16,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import assert_never
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from nftnsr.state import operations as op
 from nftnsr.state.difference import (
@@ -24,6 +24,7 @@ from nftnsr.state.difference import (
     AddNamespace,
     Change,
     Difference,
+    NameNamespace,
     Remove,
     RemoveNamespace,
     changed_fields,
@@ -45,7 +46,10 @@ from nftnsr.transaction.forgotten import forgotten
 
 _DEV = re.compile(r"^net/ipv[46]/(?:conf|neigh)/([^/]+)/")
 _SETUP, _VETH, _BURST, _HOST, _REST = range(5)
-_UNMAKE, _MAKE, _TUNE, _ADDRESS, _UP, _UNADDRESS, _NEIGHBOUR, _UNROUTE, _ROUTE, _END = range(10)
+(
+    _UNMAKE, _MAKE, _SHAPE, _TUNE, _ADDRESS, _UP, _UNADDRESS, _NEIGHBOUR,
+    _UNROUTE, _CONNECTED, _ROUTE, _END,
+) = range(12)  # fmt: skip
 
 Ranked = tuple[int, int, Operation]
 
@@ -80,13 +84,15 @@ class _Planner:
         return frozenset(_uplinks(self.differences, Add)) - self.moves.keys()
 
     def ranked(self) -> Iterator[Ranked]:
-        for each in self.differences:
+        for each in _first_comes_last(self.differences):
             match each:
                 case AddNamespace(name):
                     yield _SETUP, _MAKE, op.CreateNamespace(name)
                 case RemoveNamespace(name):
                     lodgers = (d for n, d in _uplinks(self.differences, Remove) if n == name)
                     yield _REST, _END, op.DeleteNamespace(name, tuple(lodgers))
+                case NameNamespace(name, path):
+                    yield _SETUP, _UNMAKE, op.AttachNamespace(name, path)
                 case Add(name, item):
                     yield from self._add(name, item)
                 case Remove(name, item):
@@ -107,7 +113,7 @@ class _Planner:
             case Address():
                 yield stage, _ADDRESS, op.AddAddress(name, item)
             case Route():
-                yield stage, _ROUTE, op.AddRoute(name, item)
+                yield stage, _rank(item), op.AddRoute(name, item)
             case Neighbour():
                 yield stage, _NEIGHBOUR, op.AddNeighbour(name, item)
             case Sysctl():
@@ -120,7 +126,8 @@ class _Planner:
             yield stage, _MAKE, self._veth(name, link)
         else:
             yield stage, _MAKE, op.MoveLink(link.name, self.moves[name, link.name], name)
-        yield stage, _UP, op.SetLink(name, link)
+            yield from _renames(name, link, link.name)
+        yield from _set(name, link, stage)
 
     def _veth(self, name: str, link: Link) -> op.CreateVeth:
         """The pair, told from the router's end whichever end was found missing."""
@@ -133,6 +140,8 @@ class _Planner:
 
     def _remove(self, name: str, item: Item) -> Iterator[Ranked]:
         stage = self._stage(name, item)
+        if isinstance(item, Link):
+            yield from _renames(name, evolve(item, called=item.name), item.called)
         gone = {(source, dev) for (_, dev), source in self.moves.items()}
         if gone & {(name, dev) for dev in _devs(item)}:
             return  # goes with its link
@@ -155,7 +164,9 @@ class _Planner:
                 if "peer" in changes:
                     yield stage, _UNMAKE, op.DeleteLink(name, new.name)
                     yield stage, _MAKE, self._veth(name, new)
-                yield stage, _UP, op.SetLink(name, _only(new, changes.keys()))
+                assert isinstance(old, Link)
+                yield from _renames(name, new, old.called)
+                yield from _set(name, _only(new, changes.keys()), stage)
             case Address():
                 assert isinstance(old, Address)
                 yield stage, _ADDRESS, op.DeleteAddress(name, old)
@@ -167,7 +178,7 @@ class _Planner:
             case Route():
                 if new.destination.version == 6:
                     yield from self._remove(name, old)
-                yield stage, _ROUTE, op.AddRoute(name, new)
+                yield stage, _rank(new), op.AddRoute(name, new)
             case Sysctl():
                 yield stage, _TUNE, op.WriteSysctls(name, (new,))
 
@@ -201,8 +212,43 @@ class _Planner:
         return _BURST if any((name, dev) in self.moves for dev in devs) else _VETH
 
 
+def _renames(namespace: str, wanted: Link, called: str) -> Iterator[Ranked]:
+    """Give a link its own name first, since all else speaks of it by that, and another one last.
+
+    Another is wanted only by an undo, where the link was found under it.
+    """
+    if called != wanted.name:
+        yield _SETUP, _UNMAKE, op.RenameLink(namespace, called, wanted.name)
+    if wanted.called != wanted.name:
+        yield _REST, _END, op.RenameLink(namespace, wanted.name, wanted.called)
+
+
+def _first_comes_last(differences: Iterable[Difference]) -> list[Difference]:
+    """IPv6 addresses in reverse: the kernel puts each before those it has, and prefers it."""
+    turned = [d for d in differences if not _adds_ipv6_address(d)]
+    return turned + [d for d in differences if _adds_ipv6_address(d)][::-1]
+
+
+def _adds_ipv6_address(each: Difference) -> bool:
+    if not isinstance(each, Add) or not isinstance(each.item, Address):
+        return False
+    return each.item.interface.version == 6
+
+
+def _rank(route: Route) -> int:
+    """Routes to what is on a link come first: the gateways of the others are reached by them."""
+    return _ROUTE if any(hop.via for hop in route.hops) else _CONNECTED
+
+
+def _set(namespace: str, link: Link, stage: int) -> Iterator[Ranked]:
+    """What a link is first, since its sysctls and addresses depend on it; up when it has them."""
+    if (shape := op.SetLink(namespace, link)).says_anything:
+        yield stage, _SHAPE, shape
+    yield stage, _UP, op.SetUp(namespace, link.name, link.up)
+
+
 def _only(link: Link, fields: Collection[str]) -> Link:
-    """`link` with nothing to set but `fields` (and its up state, which costs nothing)."""
+    """`link` with nothing to set but `fields`, and its up state."""
     return Link(
         link.name,
         link.up,

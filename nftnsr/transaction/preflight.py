@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from attrs import frozen
 
 from nftnsr.kernel.machine import Machine
+from nftnsr.report.words import namespace_words
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.model import HOST, Link, State
+from nftnsr.transaction import records
 
 
 @frozen
@@ -28,7 +31,7 @@ def obstacles(machine: Machine, spec: Spec, wanted: State, found: State) -> tupl
 
 def _router(machine: Machine, router: Router, wanted: State, found: State) -> Iterator[Obstacle]:
     name = router.name
-    if name in found and not machine.is_ours(name):
+    if machine.is_foreign(name):
         yield Obstacle(
             f"network namespace {name} exists and nftnsr did not make it",
             f"give the router another name, or look into it (ip -n {name} link) and delete it",
@@ -36,18 +39,69 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
         )
         return
     if found[HOST].link(router.uplink) is None and found[name].link(router.uplink) is None:
-        there = ", ".join(sorted(machine.link_names() - {"lo"})) or "none"
-        yield Obstacle(
-            f'router "{name}": there is no interface {router.uplink}',
-            f"the interfaces here are: {there}",
-        )
+        yield _no_uplink(machine, router)
+    yield from _enslaved(router.uplink, found)
+    yield from name_taken(machine, router.uplink, found, name)
     for space in (HOST, name):
-        yield from _taken(router, space, wanted, found)
+        yield from _taken(machine, router, space, wanted, found)
     yield from _routes(machine, router, wanted, found)
 
 
-def _taken(router: Router, space: str, wanted: State, found: State) -> Iterator[Obstacle]:
+def _no_uplink(machine: Machine, router: Router) -> Obstacle:
+    kept = records.read(router.name)
+    before = kept.before[HOST].link(router.uplink) if kept is not None else None
+    there = ", ".join(sorted(machine.link_names() - {"lo"})) or "none"
+    hint = f"the interfaces here are: {there}"
+    if before is None or before.mac is None:
+        return Obstacle(f'router "{router.name}": there is no interface {router.uplink}', hint)
+    return Obstacle(
+        f'router "{router.name}": there is no interface {router.uplink} any more, nor one of its '
+        f"address {before.mac} under another name",
+        f"{hint}; nftnsr down {router.name} cleans up what the router left",
+    )
+
+
+def _enslaved(uplink: str, found: State) -> Iterator[Obstacle]:
+    link = found[HOST].link(uplink)
+    if link is not None and link.master is not None:
+        kind, master = link.master
+        yield Obstacle(
+            f"interface {uplink} belongs to {kind} {master}, which would lose it",
+            f"configure it as an interface of its own; `ip link set dev {quote(uplink)} nomaster` "
+            f"takes it out now, and cuts off what is reached over {master}",
+        )
+
+
+def name_taken(machine: Machine, uplink: str, found: State, goes_to: str) -> Iterator[Obstacle]:
+    """Another link that has the name of an uplink, where that is or shall be."""
+    for space, items in found.namespaces.items():
+        link = items.link(uplink)
+        if link is None or link.peer is not None:
+            continue
+        for where in {space, goes_to} & found.namespaces.keys():
+            itself = where == space and link.called == uplink
+            if not itself and uplink in machine.link_names(where):
+                yield Obstacle(
+                    f"the interface that was {uplink} is {link.called} in {namespace_words(space)} "
+                    f"now, and another one is {uplink} in {namespace_words(where)}",
+                    "give that one another name: "
+                    f"{ip_words(where, found)} link set dev {quote(uplink)} name NAME",
+                )
+
+
+def ip_words(namespace: str, found: State) -> str:
+    """How to run ip(8) in a namespace, also in one that has lost its name."""
+    if namespace == HOST:
+        return "ip"
+    path = found[namespace].nameless
+    return f"ip -n {quote(namespace)}" if path is None else f"nsenter --net={path} ip"
+
+
+def _taken(
+    machine: Machine, router: Router, space: str, wanted: State, found: State
+) -> Iterator[Obstacle]:
     """An interface of a name that nftnsr would give, made by somebody else."""
+    there = machine.link_names(space) if space in found or space == HOST else frozenset()
     for item in wanted[space].items:
         if (
             not isinstance(item, Link)
@@ -55,9 +109,7 @@ def _taken(router: Router, space: str, wanted: State, found: State) -> Iterator[
             or item.peer[0] not in (HOST, router.name)
         ):
             continue
-        there = found[space].link(item.name)
-        # Our veth keeps its MAC even where somebody took its other end away.
-        if there is not None and there.peer is None and there.mac != item.mac:
+        if item.name in there and found[space].link(item.name) is None:
             where = "on this host" if space == HOST else f"in namespace {space}"
             yield Obstacle(
                 f"interface {item.name} exists already {where} and nftnsr did not make it",

@@ -41,9 +41,26 @@ def read(router: str) -> Record | None:
     try:
         record = serial.from_text(text, Record)
     except Exception as error:
-        raise RecordError(f"{path} is damaged ({type(error).__name__})") from error
+        raise RecordError(
+            f"{path} is damaged ({type(error).__name__}): it holds what the host had before the "
+            "first apply; look into it, then move it away"
+        ) from error
     assert isinstance(record, Record)
     return record
+
+
+def prove_writable() -> None:
+    """Raise a RecordError if no record could be written: to be known before anything is done."""
+    try:
+        DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
+        DIRECTORY.chmod(0o700)
+        with NamedTemporaryFile(dir=DIRECTORY, prefix=".try."):
+            pass
+    except OSError as error:
+        raise RecordError(
+            f"{DIRECTORY} cannot be written ({error.strerror}): what the host had before could "
+            "not be remembered"
+        ) from error
 
 
 def write(record: Record) -> None:
@@ -52,7 +69,9 @@ def write(record: Record) -> None:
 
 
 def forget(router: str) -> None:
-    (DIRECTORY / f"{router}.json").unlink(missing_ok=True)
+    path = DIRECTORY / f"{router}.json"
+    if path.exists():  # a directory that cannot be written does no harm where nothing is to go
+        path.unlink()
 
 
 def names() -> tuple[str, ...]:

@@ -29,7 +29,9 @@ class Signals:
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {s: signal.signal(s, self._note) for s in _ASKING}
+            # What was ignored stays so: that is what nohup(1) is for.
+            asking = [s for s in _ASKING if signal.getsignal(s) is not signal.SIG_IGN]
+            self._before = {s: signal.signal(s, self._note) for s in asking}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from nftnsr.kernel.errors import KernelError, Stale
 from nftnsr.kernel.machine import Machine, Scope
-from nftnsr.state.difference import Difference, difference
-from nftnsr.state.model import State
+from nftnsr.state.difference import Add, Change, Difference, difference
+from nftnsr.state.model import HOST, State
 from nftnsr.state.operations import Operation
 from nftnsr.transaction import journal, records, watchdog
 from nftnsr.transaction.journal import Entry, Journal, Unfinished
 from nftnsr.transaction.plan import plan
 from nftnsr.transaction.proofs import Proof
 from nftnsr.transaction.records import Record
+from nftnsr.transaction.remarks import Remark
 from nftnsr.transaction.signals import Signals
 
 # One round does it; further ones are for what the kernel takes along when it is told to remove
@@ -33,13 +34,23 @@ _STALE_LOOKS = 50
 
 
 @frozen
-class Intent:
-    """What a command wants: a state, where to look, and the records once it is reached."""
+class Goal:
+    """A state to reach, where to look, and what nftnsr made there and may remove."""
 
-    command: str
     wanted: State
     scope: Scope
+    ours: State
+
+
+@frozen
+class Intent:
+    """What a command wants: a goal, and the records of the routers once it is reached."""
+
+    command: str
+    goal: Goal
     records: Mapping[str, Record | None]
+    restores: bool = False
+    """Whether it gives back what others had made: what cannot be given back does not stop it."""
 
 
 @frozen
@@ -57,6 +68,11 @@ class Outcome:
     differences: tuple[Difference, ...] = ()
     operations: tuple[Operation, ...] = ()
     unconfirmed: bool = False
+    left: tuple[Difference, ...] = ()
+    """What could not be given back."""
+    refusals: tuple[KernelError, ...] = ()
+    """Why not."""
+    remarks: tuple[Remark, ...] = ()
 
 
 class Stuck(Exception):
@@ -92,44 +108,50 @@ class Undone(Exception):
         self.cause = cause
 
 
-@frozen
 class UndoFailed(Exception):
     """The undo failed too: `left` is how the kernel differs from the state that was found."""
 
-    cause: Exception
-    left: tuple[Difference, ...]
-    by_hand: tuple[Operation, ...]
-    """The operations that would mend it."""
-    errors: tuple[KernelError, ...] = field(default=())
-
-    def __str__(self) -> str:
-        return str(self.cause)
+    def __init__(
+        self,
+        cause: Exception,
+        left: tuple[Difference, ...],
+        by_hand: tuple[Operation, ...],
+        errors: tuple[Exception, ...],
+    ) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.left = left
+        self.by_hand = by_hand
+        """The operations that would mend it."""
+        self.errors = errors
 
 
 def transact(machine: Machine, intent: Intent, found: State, terms: Terms | None = None) -> Outcome:
-    """Make the wanted state of `intent` true, or leave what was `found`.
+    """Make the goal of `intent` true, or leave what was `found`.
 
     Raises Undone or UndoFailed. SIGINT, SIGTERM and SIGHUP are failures like any other. With
     `terms.confirm`, a process of its own undoes everything when nobody confirms in time.
     """
     terms = terms or Terms()
-    differences = difference(intent.wanted, found)
+    goal = intent.goal
+    differences = difference(goal.wanted, found, goal.ours)
     before = {name: records.read(name) for name in intent.records}
     if not differences:
         keep(intent.records)
         return Outcome()
+    records.prove_writable()
+    # What an undo may remove is what this transaction may have made, too.
+    made = State.union([goal.ours, _without_rulesets(goal.wanted)])
     with Signals() as signals:
-        entry = Entry.now(intent.command, found, intent.scope, before, terms.confirm)
+        entry = Entry.now(intent.command, found, goal.scope, made, before, terms.confirm)
         written = Journal.open(entry)
-
-        def announce(operation: Operation) -> None:
-            signals.check()
-            written.begin(operation)
-
+        work = _Work(machine, signals, written, tolerant=intent.restores)
         try:
             if terms.confirm is not None:
                 watchdog.arm(entry)
-            operations = converge(machine, intent.wanted, intent.scope, found, announce)
+            left = converge(machine, goal, found, work.perform)
+            if left and not (intent.restores and all(_restores(each) for each in left)):
+                raise Stuck(left)
             for proof in terms.proofs:
                 signals.check()
                 proof()
@@ -144,78 +166,70 @@ def transact(machine: Machine, intent: Intent, found: State, terms: Terms | None
             written.close()
         if terms.confirm is None:
             journal.commit()
-    return Outcome(differences, operations, unconfirmed=terms.confirm is not None)
+    waits = terms.confirm is not None
+    return Outcome(differences, tuple(work.performed), waits, left, tuple(work.refusals))
 
 
-def recover(machine: Machine) -> Entry | None:
+def recover(machine: Machine, *, accept: bool = False) -> Entry | None:
     """Undo what a crash cut off, or what nobody confirmed in time; None where there is nothing.
 
-    Raises Unconfirmed where there still is time to confirm.
+    Raises Unconfirmed where there still is time to confirm, and UndoFailed unless what cannot be
+    undone is to be accepted.
     """
     left = journal.unfinished()
     if left is None:
         return None
     if left.phase == "unconfirmed":
         raise Unconfirmed(left)
-    return reject(machine)
+    return reject(machine, accept=accept)
 
 
-def reject(machine: Machine) -> Entry | None:
+def reject(machine: Machine, *, accept: bool = False) -> Entry | None:
     """Undo an unfinished transaction whether or not it could still be confirmed."""
     left = journal.unfinished()
     if left is None:
         return None
     with Signals():
-        undo(machine, left.entry, Crashed(left.entry))
+        undo(machine, left.entry, Crashed(left.entry), accept=accept)
     return left.entry
 
 
 def converge(
-    machine: Machine,
-    wanted: State,
-    scope: Scope,
-    observed: State,
-    announce: Callable[[Operation], None],
-) -> tuple[Operation, ...]:
-    """Perform operations, each announced first, until an observation agrees with `wanted`."""
-    performed: list[Operation] = []
+    machine: Machine, goal: Goal, observed: State, perform: Callable[[Operation], None]
+) -> tuple[Difference, ...]:
+    """Perform operations until an observation agrees with the goal; returns what still differs."""
     rounds = stale = 0
-    while differences := difference(wanted, observed):
+    while differences := difference(goal.wanted, observed, goal.ours):
         if rounds == _ROUNDS or stale == _STALE_LOOKS:
-            raise Stuck(differences)
+            return differences
         try:
-            for operation in plan(differences, wanted, observed):
-                announce(operation)
-                machine.perform(operation)
-                performed.append(operation)
+            for operation in plan(differences, goal.wanted, observed):
+                perform(operation)
             rounds += 1
         except Stale:
             stale += 1
-        observed = machine.observe(scope)
-    return tuple(performed)
+        observed = machine.observe(goal.scope)
+    return ()
 
 
-def undo(machine: Machine, entry: Entry, cause: Exception) -> None:
+def undo(machine: Machine, entry: Entry, cause: Exception, *, accept: bool = False) -> None:
     """Go back to what `entry` found, past every single refusal, and end its journal.
 
-    Raises UndoFailed, and keeps the journal, if something is left.
+    Raises UndoFailed, and keeps the journal, if something is left and that is not to `accept`.
     """
-    errors: list[KernelError] = []
-    for _ in range(_ROUNDS):
-        observed = machine.observe(entry.scope)
-        if not (differences := difference(entry.found, observed)):
-            break
-        for operation in plan(differences, entry.found, observed):
-            try:
-                machine.perform(operation)
-            except KernelError as error:
-                errors.append(error)
-    observed = machine.observe(entry.scope)
-    if left := difference(entry.found, observed):
-        by_hand = plan(left, entry.found, observed)
-        raise UndoFailed(cause, left, by_hand, tuple(errors)) from cause
-    keep(entry.records)
-    journal.discard()
+    goal = Goal(entry.found, entry.scope, entry.ours)
+    work = _Work(machine, tolerant=True)
+    try:
+        left = converge(machine, goal, machine.observe(goal.scope), work.perform)
+        if left and not accept:
+            by_hand = plan(left, goal.wanted, machine.observe(goal.scope))
+            raise UndoFailed(cause, left, by_hand, tuple(work.refusals))
+        keep(entry.records)
+        journal.discard()
+    except UndoFailed:
+        raise
+    except Exception as error:
+        raise UndoFailed(cause, (), (), (*work.refusals, error)) from error
 
 
 def keep(wanted: Mapping[str, Record | None]) -> None:
@@ -225,3 +239,39 @@ def keep(wanted: Mapping[str, Record | None]) -> None:
             records.forget(name)
         elif records.read(name) != record:
             records.write(record)
+
+
+@define
+class _Work:
+    """The performing of operations: each is journalled first, and refusals may be tolerated."""
+
+    machine: Machine
+    signals: Signals = field(factory=Signals)
+    journal: Journal | None = None
+    tolerant: bool = False
+    performed: list[Operation] = field(factory=list)
+    refusals: list[KernelError] = field(factory=list)
+
+    def perform(self, operation: Operation) -> None:
+        self.signals.check()
+        if self.journal is not None:
+            self.journal.begin(operation)
+        try:
+            self.machine.perform(operation)
+        except Stale:
+            raise
+        except KernelError as refusal:
+            if not self.tolerant:
+                raise
+            self.refusals.append(refusal)
+        else:
+            self.performed.append(operation)
+
+
+def _restores(each: Difference) -> bool:
+    """Whether it is something that the host had, and that could not be given back."""
+    return isinstance(each, Add | Change) and each.namespace == HOST
+
+
+def _without_rulesets(state: State) -> State:
+    return State({n: space.without_ruleset() for n, space in state.namespaces.items()})

@@ -151,10 +151,11 @@ def _space(name: str) -> str:
     # What the kernel does by itself and in its own time is left out: carrier, link-local routes.
     script = r"""
       echo "== $0"
-      ip -d link show | sed 's/^[0-9]*: //; s/@if[0-9]*//; s/ promiscuity.*//; s/link-netn.*//
-                             s/NO-CARRIER,//; s/,LOWER_UP//; s/state [A-Z]*//'
-      ip address show | grep -o 'inet.*' | sed 's/ tentative//; s/ nodad//'
-      (ip route show table all; ip -6 route show table all) | grep -v '^local fe80' | sort
+      ip -o -d link show | sort -k2,2 | sed 's/^[0-9]*: //; s/@if[0-9]*//; s/ promiscuity.*//
+        s/link-netn.*//; s/NO-CARRIER,//; s/,LOWER_UP//; s/state [A-Z]*//'
+      ip -o address show | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ tentative//; s/ nodad//' \
+        | grep -vE 'fe80::[0-9a-f]+:' | sort -s -k1,1
+      (ip route show table all; ip -6 route show table all) | grep -vE '^local .* pref ' | sort
       ip neigh show nud permanent; ip neigh show proxy; ip -6 neigh show proxy
       nft -s list ruleset
       cd /proc/sys/net; grep -s . ipv4/ip_forward ipv[46]/{conf,neigh}/*/* || true

@@ -18,7 +18,7 @@ from .conftest import ARTICLE, Segment, assert_same, everything, sh
 
 def drift(machine: Machine, spec: Spec) -> tuple[object, ...]:
     intent, found = apply_intent(machine, spec)
-    return difference(intent.wanted, found)
+    return difference(intent.goal.wanted, found, intent.goal.ours)
 
 
 def down(machine: Machine, *names: str) -> None:

@@ -1,0 +1,63 @@
+"""Flows, as the elements of a router's translation maps speak of them.
+
+The key of every such map is `[saddr . [sport .]] protocol . dport`, in the order of nft's own
+words; what it maps to is the `address [. port]` that takes the place of the destination.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+
+from attrs import frozen
+
+from nftnsr.state.model import Address_, Network_, Set
+
+_TRANSLATES = re.compile(
+    r"type (ipv[46]_addr \. (inet_service \. )?)?inet_proto \. inet_service : ipv[46]_addr\b"
+)
+
+
+@frozen
+class Flows:
+    """Every flow whose first packet looks so; what is None, or empty, may be anything."""
+
+    destinations: tuple[Address_, ...] = ()
+    protocol: str | None = None
+    ports: tuple[int, int] | None = None
+    source: Network_ | None = None
+    source_port: int | None = None
+    target: Address_ | None = None
+    """The address that the destination was translated to."""
+    target_port: int | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one flow, told by both its ends."""
+        return self.source_port is not None
+
+
+def translates(item: Set) -> bool:
+    """Whether `item` is a map from what a packet looks like to a destination."""
+    return item.kind == "map" and bool(item.lines) and bool(_TRANSLATES.match(item.lines[0]))
+
+
+def flows_of(elements: frozenset[str], destinations: tuple[Address_, ...]) -> Iterator[Flows]:
+    """What the elements of such a map speak of, among flows to `destinations` (none: to any)."""
+    for element in sorted(elements):
+        key, _, value = element.partition(" : ")
+        *source, protocol, ports = key.split(" . ")
+        address, *port = value.split(" . ")
+        first, _, last = ports.partition("-")
+        single = len(source) > 1
+        yield Flows(
+            # A flow told by both its ends is that flow to whichever address.
+            () if single else destinations,
+            protocol,
+            (int(first), int(last or first)),
+            ip_network(source[0]) if source else None,
+            int(source[1]) if single else None,
+            ip_address(address),
+            int(port[0]) if port else None,
+        )

@@ -1,0 +1,110 @@
+ip netns add ens3
+ip -n ens3 link set dev lo alias nftnsr up
+ip netns exec ens3 sysctl -qw net/ipv4/ip_forward=1 net/ipv4/conf/all/promote_secondaries=1 net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/default/send_redirects=0 net/ipv4/conf/all/accept_redirects=0 net/ipv4/conf/all/rp_filter=1 net/ipv4/conf/default/rp_filter=1 net/ipv6/conf/all/forwarding=1
+ip netns exec ens3 nft -f - <<'EOF'
+table inet nftnsr {
+	map forward_ipv4 {
+		type inet_proto . inet_service : ipv4_addr . inet_service
+		counter
+		elements = {
+			tcp . 22 : 192.168.158.2 . 22
+		}
+	}
+
+	map forward_ipv4_ranges {
+		type inet_proto . inet_service : ipv4_addr
+		flags interval
+		counter
+		elements = {
+			tcp . 30000-32767 : 192.168.158.2,
+			udp . 30000-32767 : 192.168.158.2
+		}
+	}
+
+	map forward_ipv4_sources {
+		type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+		flags interval
+		counter
+		elements = {
+			10.42.0.0/24 . tcp . 6443 : 192.168.158.2 . 6443,
+			192.168.158.2 . tcp . 6443 : 192.168.158.2 . 6443,
+			203.0.113.0/24 . tcp . 6443 : 192.168.158.2 . 6443
+		}
+	}
+
+	map forward_ipv6 {
+		type inet_proto . inet_service : ipv6_addr . inet_service
+		counter
+		elements = {
+			tcp . 22 : 2001:db8:20:1::2 . 22
+		}
+	}
+
+	map forward_ipv6_ranges {
+		type inet_proto . inet_service : ipv6_addr
+		flags interval
+		counter
+		elements = {
+			tcp . 30000-32767 : 2001:db8:20:1::2,
+			udp . 30000-32767 : 2001:db8:20:1::2
+		}
+	}
+
+	map forward_ipv6_sources {
+		type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service
+		flags interval
+		counter
+		elements = {
+			2001:db8:20:1::2 . tcp . 6443 : 2001:db8:20:1::2 . 6443,
+			2001:db8:30::/48 . tcp . 6443 : 2001:db8:20:1::2 . 6443
+		}
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		ip daddr 198.51.100.20 dnat ip to meta l4proto . th dport map @forward_ipv4
+		ip daddr 198.51.100.20 dnat ip to meta l4proto . th dport map @forward_ipv4_ranges
+		ip daddr 198.51.100.20 meta l4proto { tcp, udp } dnat ip to ip saddr . meta l4proto . th dport map @forward_ipv4_sources
+		ip6 daddr 2001:db8:20:1::3 dnat ip6 to meta l4proto . th dport map @forward_ipv6
+		ip6 daddr 2001:db8:20:1::3 dnat ip6 to meta l4proto . th dport map @forward_ipv6_ranges
+		ip6 daddr 2001:db8:20:1::3 meta l4proto { tcp, udp } dnat ip6 to ip6 saddr . meta l4proto . th dport map @forward_ipv6_sources
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		oifname "ens3" meta nfproto ipv4 masquerade
+		iifname "vens3" oifname "vens3" ct status dnat masquerade
+	}
+
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		ct state vmap { established : accept, related : accept, invalid : drop }
+		iifname "vens3" oifname "ens3" ip saddr { 192.168.158.2, 10.42.0.0/24 } accept
+		iifname "vens3" oifname "ens3" ip6 saddr 2001:db8:20:1::2 accept
+		oifname "vens3" ct status dnat accept
+		iifname "ens3" oifname "vens3" ip6 daddr 2001:db8:20:1::2 accept
+	}
+}
+EOF
+ip link add name vens3 address 02:89:78:66:d2:a3 type veth peer name vens3 address 02:f7:08:18:68:fe netns ens3
+sysctl -qw net/ipv6/conf/vens3/addr_gen_mode=1 net/ipv6/conf/vens3/disable_ipv6=0
+ip netns exec ens3 sysctl -qw net/ipv4/conf/vens3/send_redirects=0 net/ipv4/conf/vens3/rp_filter=1 net/ipv6/conf/vens3/disable_ipv6=0 net/ipv6/conf/vens3/addr_gen_mode=1
+ip address add 192.168.158.2/24 dev vens3
+ip address add 2001:db8:20:1::2/128 dev vens3 nodad
+ip address add fe80::2/64 dev vens3 nodad
+ip -n ens3 address add 192.168.158.1/24 dev vens3
+ip -n ens3 address add fe80::1/64 dev vens3 nodad
+ip link set dev vens3 address 02:89:78:66:d2:a3 mtu 1500 up
+ip -n ens3 link set dev vens3 address 02:f7:08:18:68:fe mtu 1500 up
+ip -n ens3 route replace 10.42.0.0/24 via 192.168.158.2 dev vens3 proto 110
+ip -6 -n ens3 route add 2001:db8:20:1::2/128 via fe80::2 dev vens3 metric 1024 proto 110
+ip link set dev ens3 netns ens3
+ip netns exec ens3 sysctl -qw net/ipv4/conf/ens3/send_redirects=0 net/ipv4/conf/ens3/rp_filter=1 net/ipv6/conf/ens3/disable_ipv6=0 net/ipv6/conf/ens3/accept_ra=0 net/ipv6/conf/ens3/accept_dad=0 net/ipv6/conf/ens3/proxy_ndp=1 net/ipv6/neigh/ens3/proxy_delay=0
+ip -n ens3 address add 198.51.100.20/24 dev ens3
+ip -n ens3 address add 2001:db8:20:1::3/64 dev ens3 nodad
+ip -n ens3 link set dev ens3 up
+ip -n ens3 neigh replace proxy 2001:db8:20:1::2 dev ens3
+ip -n ens3 route replace default via 198.51.100.1 dev ens3 proto 110
+ip -6 -n ens3 route add default via 2001:db8:20:1::1 dev ens3 metric 1024 proto 110
+ip route replace default via 192.168.158.1 dev vens3 proto 110
+ip -6 route add default via fe80::1 dev vens3 metric 1024 proto 110

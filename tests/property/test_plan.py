@@ -1,0 +1,281 @@
+"""Laws of difference and plan for random routers, on a fake kernel that behaves like the real one.
+
+The fake knows what the real one does unasked: a link that moves or goes takes its addresses,
+routes and neighbours along, a veth goes with its peer, a namespace with its veths.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import assert_never
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nftnsr.compile import compile_router, compile_spec
+from nftnsr.spec.model import Router, Spec
+from nftnsr.state import operations as op
+from nftnsr.state.difference import difference
+from nftnsr.state.model import (
+    HOST,
+    OURS,
+    RULESET,
+    Address,
+    Item,
+    Key,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+    State,
+    Sysctl,
+    Table,
+)
+from nftnsr.state.operations import Operation
+from nftnsr.transaction.plan import plan
+from tests.strategies import routers
+
+UPLINKS = ("ens3", "eth0.100")
+NOTHING = State({})
+
+
+class Refused(AssertionError):
+    """What the kernel would answer with an error."""
+
+
+class Fake:
+    """A kernel that is a dictionary: namespace -> key -> item."""
+
+    def __init__(self, state: State) -> None:
+        self.spaces = {n: dict(space.by_key) for n, space in state.namespaces.items()}
+
+    @property
+    def state(self) -> State:
+        return State({n: Namespace(tuple(items.values())) for n, items in self.spaces.items()})
+
+    def perform(self, operation: Operation, wanted: State) -> None:
+        match operation:
+            case op.CreateNamespace(name):
+                _need(name not in self.spaces, operation)
+                self.spaces[name] = {}
+                self.put(name, Link("lo", alias=OURS))
+            case op.DeleteNamespace(name, uplinks):
+                _need(not any(("link", u) in self.spaces[name] for u in uplinks), operation)
+                for link in [i for i in self.spaces[name].values() if isinstance(i, Link)]:
+                    self.drop_link(name, link.name)
+                del self.spaces[name]
+            case op.CreateVeth(name, link, other):
+                assert link.peer is not None
+                for space, end, far in (
+                    (name, link, link.peer),
+                    (link.peer[0], other, (name, link.name)),
+                ):
+                    _need(("link", end.name) not in self.spaces[space], operation)
+                    self.put(space, Link(end.name, False, far, end.mac, 1500))
+            case op.DeleteLink(name, dev):
+                self.drop_link(name, dev)
+            case op.MoveLink(dev, source, target):
+                link = self.link(source, dev, operation)
+                _need(("link", dev) not in self.spaces[target], operation)
+                self.forget(source, dev)
+                self.put(target, evolve(link, up=False))
+            case op.SetLink(name, link):
+                old = self.link(name, link.name, operation)
+                given = ("up", "mac", "mtu", "queue_length", "alias")
+                new = {f: getattr(link, f) for f in given if getattr(link, f) is not None}
+                self.put(name, evolve(old, **new))
+            case op.AddAddress(name, address):
+                self.link(name, address.dev, operation)
+                _need(address.key not in self.spaces[name], operation)
+                self.put(name, address)
+            case op.AddRoute(name, route):
+                for hop in route.hops:
+                    assert hop.dev is not None
+                    _need(self.link(name, hop.dev, operation).up, operation)
+                    _need(self.reaches(name, route, hop.via is None or hop.onlink), operation)
+                _need(
+                    route.destination.version == 4 or route.key not in self.spaces[name], operation
+                )
+                self.put(name, route)
+            case op.AddNeighbour(name, neighbour):
+                self.link(name, neighbour.dev, operation)
+                self.put(name, neighbour)
+            case op.DeleteAddress(name, address):
+                self.spaces[name].pop(address.key, None)
+            case op.DeleteRoute(name, route):
+                self.spaces[name].pop(route.key, None)
+            case op.DeleteNeighbour(name, neighbour):
+                self.spaces[name].pop(neighbour.key, None)
+            case op.WriteSysctls(name, written):
+                for setting in written:
+                    self.put(name, setting)
+            case op.LoadRuleset(name, _):  # tests/kernel/test_batches.py says that this is true
+                space = Namespace(tuple(self.spaces[name].values()))
+                self.spaces[name] = dict(space.with_ruleset(wanted[name].ruleset).by_key)
+            case op.ForgetFlows():
+                pass
+            case op.AttachNamespace() | op.RenameLink():
+                raise Refused(operation)  # nothing here has lost its name
+            case _:
+                assert_never(operation)
+
+    def put(self, name: str, item: Item) -> None:
+        _need(name in self.spaces, item)
+        self.spaces[name][item.key] = item
+
+    def link(self, name: str, dev: str, operation: object) -> Link:
+        found = self.spaces[name].get(("link", dev))
+        _need(isinstance(found, Link), operation)
+        assert isinstance(found, Link)
+        return found
+
+    def reaches(self, name: str, route: Route, free: bool) -> bool:
+        """Whether a gateway lies in a prefix of its link, as the kernel demands."""
+        via = route.hops[0].via
+        if free or via is None or via.is_link_local:
+            return True
+        return any(
+            isinstance(i, Address) and i.dev == route.hops[0].dev and via in i.interface.network
+            for i in self.spaces[name].values()
+        )
+
+    def drop_link(self, name: str, dev: str) -> None:
+        link = self.spaces[name].get(("link", dev))
+        self.forget(name, dev)
+        if isinstance(link, Link) and link.peer is not None:
+            self.forget(*link.peer)
+
+    def forget(self, name: str, dev: str) -> None:
+        """Drop a link with all that is on it."""
+        if name in self.spaces:
+            kept = {k: i for k, i in self.spaces[name].items() if not _on(i, dev)}
+            self.spaces[name] = kept
+
+
+def _need(truth: bool, what: object) -> None:
+    if not truth:
+        raise Refused(what)
+
+
+def _on(item: Item, dev: str) -> bool:
+    match item:
+        case Link():
+            return item.name == dev
+        case Address() | Neighbour():
+            return item.dev == dev
+        case Route():
+            return dev in item.devs
+        case Sysctl():
+            return f"/{dev}/" in item.path
+        case _:
+            return False
+
+
+def bare() -> State:
+    return State({HOST: Namespace(tuple(Link(u, mtu=1500) for u in UPLINKS))})
+
+
+def wanted_by(*some: Router) -> State:
+    """The compiled state, with the uplinks that no router uses in the host."""
+    state = compile_spec(Spec(some))
+    left = tuple(Link(u) for u in UPLINKS if u not in {r.uplink for r in some})
+    return State({**state.namespaces, HOST: state[HOST].plus(left)})
+
+
+def converge(start: State, wanted: State, ours: State = NOTHING, *, rounds: int = 2) -> State:
+    """As `transact.converge` does it, on the fake; `ours` is what was wanted before."""
+    fake = Fake(start)
+    for _ in range(rounds):
+        differences = difference(wanted, fake.state, ours)
+        for operation in plan(differences, wanted, fake.state):
+            fake.perform(operation, wanted)
+    return fake.state
+
+
+@given(routers())
+def test_nothing_differs_from_itself(router: Router) -> None:
+    state = wanted_by(router)
+    assert difference(state, state) == ()
+    assert plan((), state, state) == ()
+
+
+@given(routers())
+def test_first_apply_ends_in_the_wanted_state_in_one_round(router: Router) -> None:
+    wanted = wanted_by(router)
+    assert difference(wanted, converge(bare(), wanted, rounds=1)) == ()
+
+
+@given(routers(), routers())
+@settings(max_examples=200)
+def test_change_ends_in_the_wanted_state(one: Router, other: Router) -> None:
+    ours, wanted = wanted_by(one), wanted_by(other)
+    before = converge(bare(), ours)
+    assert difference(wanted, converge(before, wanted, ours), ours) == ()
+
+
+@given(routers())
+def test_down_ends_where_it_began(router: Router) -> None:
+    ours = wanted_by(router)
+    after = converge(converge(bare(), ours), bare(), ours)
+    assert difference(bare(), after, ours) == ()
+    assert set(after.namespaces) == {HOST}
+
+
+@given(routers(), st.data())
+@settings(max_examples=200)
+def test_whatever_was_lost_is_put_back(router: Router, data: st.DataObject) -> None:
+    wanted = wanted_by(router)
+    state = converge(bare(), wanted)
+    name = data.draw(st.sampled_from(sorted(state.namespaces)))
+    losable = [i for i in state[name].items if not isinstance(i, Link)]
+    lost = data.draw(st.sets(st.sampled_from([i.key for i in losable])))
+    if any(key[0] == "table" for key in lost):  # its chains and sets go with it
+        lost |= {i.key for i in losable if isinstance(i, RULESET)}
+    kept = tuple(i for i in state[name].items if i.key not in lost)
+    found = State({**state.namespaces, name: Namespace(kept)})
+    assert difference(wanted, converge(found, wanted)) == ()
+
+
+@given(routers(), st.sampled_from([HOST, "wan"]))
+def test_lost_veth_is_made_again_with_all_that_was_on_it(router: Router, name: str) -> None:
+    wanted = wanted_by(router)
+    fake = Fake(converge(bare(), wanted))
+    fake.drop_link(name, router.host.interface if name == HOST else router.host.peer)
+    assert difference(wanted, converge(fake.state, wanted)) == ()
+
+
+@given(st.permutations(["a", "b", "c"]), st.data())
+def test_order_of_routers_never_matters(order: list[str], data: st.DataObject) -> None:
+    def drawn(name: str) -> Router:
+        router = data.draw(routers(name))
+        host = evolve(router.host, interface=f"v{name}", default_route=False)
+        return evolve(router, uplink=f"ens{name}", host=host)
+
+    made = {name: drawn(name) for name in "abc"}
+    one = compile_spec(Spec(tuple(made.values())))
+    other = compile_spec(Spec(tuple(made[name] for name in order)))
+    assert difference(one, other) == difference(other, one) == ()
+
+
+@given(routers(), st.randoms(use_true_random=False))
+def test_order_of_forwards_never_matters(router: Router, random: Random) -> None:
+    shuffled = list(router.forward)
+    random.shuffle(shuffled)
+    assert compile_router(router) == compile_router(evolve(router, forward=tuple(shuffled)))
+
+
+@given(routers())
+def test_every_item_has_a_key_of_its_own(router: Router) -> None:
+    for space in compile_spec(Spec((router,))).namespaces.values():
+        keys: list[Key] = [item.key for item in space.items]
+        assert len(keys) == len(set(keys))
+
+
+@given(routers())
+def test_every_set_is_used_by_a_rule_and_every_used_one_exists(router: Router) -> None:
+    ruleset = compile_router(router).ruleset
+    rules = [word for i in ruleset for word in " ".join(getattr(i, "rules", ())).split()]
+    sets = {i.name for i in ruleset if i.key[0] in ("set", "map")}
+    assert {word[1:] for word in rules if word.startswith("@")} == sets
+    assert sum(isinstance(i, Table) for i in ruleset) == 1

@@ -1,0 +1,98 @@
+"""Random routers for properties: one router, of which everything that decides a ruleset varies.
+
+Ports come from a small range, so that the forwards of two routers meet: re-pointed, moved to
+another map, restricted, removed.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_interface, ip_network
+
+from hypothesis import strategies as st
+
+from nftnsr.spec.model import Forward, Host, Ports, Router
+
+PUBLIC = {
+    4: [ip_interface("192.0.2.10/24"), ip_interface("192.0.2.11/32")],
+    6: [ip_interface("2001:db8:1:2::3/64"), ip_interface("2001:db8:1:7::3/128")],
+}
+GATEWAYS = {
+    4: [ip_address("192.0.2.1"), ip_address("172.31.1.1")],
+    6: [ip_address("2001:db8:1:2::1"), ip_address("fe80::1"), ip_address("2001:db8:9::1")],
+}
+INSIDE = {
+    4: [ip_interface("192.168.158.2/24")],
+    6: [ip_interface("2001:db8:1:2::2/128"), ip_interface("fd00:7::2/128")],
+}
+NETWORKS = {
+    4: [ip_network("10.42.0.0/24"), ip_network("10.43.0.0/16")],
+    6: [ip_network("fd00:42::/64"), ip_network("2001:db8:1:42::/64")],
+}
+TARGETS = {
+    4: [ip_address("10.42.0.10"), ip_address("10.42.0.11")],
+    6: [ip_address("fd00:42::10"), ip_address("2001:db8:1:42::11")],
+}
+SOURCES = {
+    4: [ip_network(n) for n in ("203.0.113.0/24", "203.0.113.7/32", "0.0.0.0/0")],
+    6: [ip_network(n) for n in ("2001:db8:9::/48", "2001:db8:9:1::/64", "fd00::/8")],
+}
+
+
+def some(options: list, minimum: int = 0) -> st.SearchStrategy:  # type: ignore[type-arg]
+    """A few of `options`, in their order."""
+    chosen = st.sets(st.sampled_from(range(len(options))), min_size=minimum)
+    return chosen.map(lambda numbers: [options[n] for n in sorted(numbers)])
+
+
+@st.composite
+def forwards(draw: st.DrawFn, versions: list[int], ports: Ports) -> Forward:
+    target, family = None, None
+    if draw(st.booleans()):
+        family = draw(st.sampled_from(versions))
+        target = draw(st.sampled_from(TARGETS[family]))
+    sources = [s for v in versions if family in (None, v) for s in SOURCES[v]]
+    return Forward(
+        ports,
+        draw(st.sampled_from(["tcp", "udp"])),
+        target,
+        draw(st.none() | st.integers(20, 23)) if ports.single else None,
+        tuple(draw(some(sources))) if draw(st.booleans()) else (),
+        None,
+        draw(st.booleans()),
+    )
+
+
+@st.composite
+def port_ranges(draw: st.DrawFn) -> list[Ports]:
+    edges = sorted(draw(st.sets(st.integers(20, 40), max_size=6)))
+    pairs = zip(edges[::2], edges[1::2], strict=False)
+    return [Ports(a, draw(st.sampled_from([a, b]))) for a, b in pairs]
+
+
+@st.composite
+def routers(draw: st.DrawFn, name: str = "wan") -> Router:
+    versions = draw(st.sampled_from([[4], [6], [4, 6]]))
+    flag = st.booleans()
+    public = [a for v in versions for a in draw(some(PUBLIC[v], 1))]
+    return Router(
+        name=name,
+        uplink=draw(st.sampled_from(["ens3", "ens3", "eth0.100"])),
+        addresses=tuple(public),
+        gateways=tuple(draw(st.sampled_from(GATEWAYS[v])) for v in versions if draw(flag)),
+        forward=tuple(draw(forwards(versions, ports)) for ports in draw(port_ranges())),
+        host=Host(
+            interface=draw(st.sampled_from(["vens3", "vens3", "inside"])),
+            addresses=tuple(a for v in versions for a in draw(some(INSIDE[v], 1))),
+            router_addresses=(ip_interface("192.168.158.1/24"),) * (4 in versions),
+            networks=tuple(n for v in versions for n in draw(some(NETWORKS[v]))),
+            default_route=draw(flag),
+        ),
+        masquerade=draw(flag),
+        hairpin=draw(flag),
+        drop_invalid=draw(flag),
+        forward_filter=draw(flag),
+        inbound_ipv6=draw(st.sampled_from(["open", "forwards"])),
+        proxy_ndp=draw(flag),
+        accept_ra=draw(st.sampled_from([0, 1, 2])),
+        rp_filter=draw(st.sampled_from([0, 1, 2])),
+    )

@@ -1,0 +1,435 @@
+"""Laws of the compiler: what a spec implies, and that each implied thing can be switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+from attrs import evolve
+
+from nftnsr.compile import compile_host, compile_router, compile_spec
+from nftnsr.spec.forwards import short
+from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
+from nftnsr.state.model import (
+    HOST,
+    Address,
+    Chain,
+    Hop,
+    Item,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+    Set,
+    Sysctl,
+)
+from nftnsr.state.ruleset import ruleset_text
+
+HERE = ip_interface("2001:db8:1:2::2/128")
+BARE = Router(
+    name="wan",
+    uplink="ens3",
+    addresses=(ip_interface("192.0.2.10/24"), ip_interface("2001:db8:1:2::3/64")),
+    gateways=(ip_address("192.0.2.1"), ip_address("2001:db8:1:2::1")),
+    host=Host(
+        "vens3",
+        (ip_interface("192.168.158.2/24"), HERE),
+        (ip_interface("192.168.158.1/24"),),
+    ),
+)
+ONE = evolve(BARE, forward=(Forward(Ports(22, 22)),))
+OFFICE = (ip_network("203.0.113.0/24"), ip_network("2001:db8:9::/48"))
+
+
+def forwarding(*forwards: Forward | str, router: Router = BARE) -> Router:
+    made = tuple(short(f) if isinstance(f, str) else f for f in forwards)
+    return evolve(router, forward=made)
+
+
+def text(router: Router) -> str:
+    return ruleset_text(compile_router(router).ruleset)
+
+
+def sets(router: Router) -> dict[str, frozenset[str]]:
+    return {i.name: i.elements for i in compile_router(router).items if isinstance(i, Set)}
+
+
+def rules(router: Router, chain: str) -> tuple[str, ...]:
+    items = compile_router(router).items
+    return next((i.rules for i in items if isinstance(i, Chain) and i.name == chain), ())
+
+
+def routes(space: Namespace) -> dict[str, Hop]:
+    return {str(i.destination): i.hops[0] for i in space.items if isinstance(i, Route)}
+
+
+def settings(space: Namespace) -> dict[str, str]:
+    return {i.path: i.value for i in space.items if isinstance(i, Sysctl)}
+
+
+def only4(router: Router) -> Router:
+    host = evolve(router.host, addresses=router.host.addresses[:1])
+    return evolve(router, addresses=router.addresses[:1], gateways=router.gateways[:1], host=host)
+
+
+# -- forwards ------------------------------------------------------------------------------
+
+
+def test_forward_without_target_leads_to_the_host_in_both_families() -> None:
+    assert sets(ONE) == {
+        "forward_ipv4": {"tcp . 22 : 192.168.158.2 . 22"},
+        "forward_ipv6": {"tcp . 22 : 2001:db8:1:2::2 . 22"},
+    }
+
+
+def test_forward_with_a_target_exists_in_the_family_of_its_target_only() -> None:
+    assert sets(forwarding("80/tcp -> 192.168.158.9")) == {
+        "forward_ipv4": {"tcp . 80 : 192.168.158.9 . 80"}
+    }
+    assert sets(forwarding("80/tcp -> [fd00::9]:8080")) == {
+        "forward_ipv6": {"tcp . 80 : fd00::9 . 8080"}
+    }
+
+
+def test_forward_to_another_port_of_the_host() -> None:
+    assert sets(forwarding("5353/udp -> :53"))["forward_ipv4"] == {
+        "udp . 5353 : 192.168.158.2 . 53"
+    }
+
+
+def test_range_keeps_its_ports_in_a_map_of_its_own() -> None:
+    router = only4(forwarding("30000-30100/tcp", "22/tcp"))
+    assert sets(router) == {
+        "forward_ipv4": {"tcp . 22 : 192.168.158.2 . 22"},
+        "forward_ipv4_ranges": {"tcp . 30000-30100 : 192.168.158.2"},
+    }
+
+
+def test_number_of_rules_does_not_depend_on_the_number_of_forwards() -> None:
+    many = forwarding(*(f"{port}/tcp" for port in range(1, 500)))
+    assert rules(many, "prerouting") == rules(ONE, "prerouting")
+    assert len(sets(many)["forward_ipv4"]) == 499
+
+
+def test_sources_are_listed_with_what_is_inside() -> None:
+    router = forwarding(Forward(Ports(443, 443), sources=OFFICE))
+    assert sets(router) == {
+        "forward_ipv4_sources": {
+            "203.0.113.0/24 . tcp . 443 : 192.168.158.2 . 443",
+            "192.168.158.2 . tcp . 443 : 192.168.158.2 . 443",
+        },
+        "forward_ipv6_sources": {
+            "2001:db8:9::/48 . tcp . 443 : 2001:db8:1:2::2 . 443",
+            "2001:db8:1:2::2 . tcp . 443 : 2001:db8:1:2::2 . 443",
+        },
+    }
+
+
+def test_sources_without_hairpin_are_those_that_were_named() -> None:
+    router = only4(forwarding(Forward(Ports(443, 443), sources=OFFICE, hairpin=False)))
+    assert sets(router) == {
+        "forward_ipv4_sources": {"203.0.113.0/24 . tcp . 443 : 192.168.158.2 . 443"}
+    }
+
+
+def test_overlapping_and_adjacent_sources_become_one() -> None:
+    networks = ("198.51.100.0/25", "198.51.100.128/25", "198.51.100.7/32", "203.0.113.0/24")
+    sources = tuple(ip_network(n) for n in networks)
+    router = only4(forwarding(Forward(Ports(443, 443), sources=sources, hairpin=False)))
+    assert sets(router)["forward_ipv4_sources"] == {
+        "198.51.100.0/24 . tcp . 443 : 192.168.158.2 . 443",
+        "203.0.113.0/24 . tcp . 443 : 192.168.158.2 . 443",
+    }
+
+
+def test_sources_that_hold_the_inside_are_not_listed_twice() -> None:
+    everyone = Forward(Ports(443, 443), sources=(ip_network("0.0.0.0/0"),))
+    assert sets(only4(forwarding(everyone)))["forward_ipv4_sources"] == {
+        "0.0.0.0/0 . tcp . 443 : 192.168.158.2 . 443"
+    }
+
+
+def test_forward_whose_sources_lack_a_family_does_not_exist_in_it() -> None:
+    router = forwarding(Forward(Ports(443, 443), sources=OFFICE[:1]))
+    assert set(sets(router)) == {"forward_ipv4_sources"}
+
+
+def test_every_public_address_is_forwarded() -> None:
+    two = evolve(ONE, addresses=(*ONE.addresses, ip_interface("192.0.2.11/24")))
+    assert rules(two, "prerouting")[0].startswith("ip daddr { 192.0.2.10, 192.0.2.11 } dnat")
+
+
+# -- hairpin and masquerade ----------------------------------------------------------------
+
+HAIRPIN = 'iifname "vens3" oifname "vens3" ct status dnat masquerade'
+MASQUERADE = 'oifname "ens3" meta nfproto ipv4 masquerade'
+
+
+def test_hairpin_translates_only_what_comes_from_inside() -> None:
+    assert rules(ONE, "postrouting") == (MASQUERADE, HAIRPIN)
+    assert not any("iifname" in rule for rule in rules(ONE, "prerouting"))
+
+
+@pytest.mark.parametrize(
+    "router",
+    [
+        evolve(ONE, hairpin=False),
+        forwarding(Forward(Ports(22, 22), hairpin=False)),
+    ],
+    ids=["of the router", "of the forward"],
+)
+def test_forward_without_hairpin_is_for_the_outside_only(router: Router) -> None:
+    assert set(sets(router)) == {"forward_ipv4_outside", "forward_ipv6_outside"}
+    assert all(rule.startswith('iifname "ens3" ') for rule in rules(router, "prerouting"))
+
+
+def test_no_hairpin_means_no_hairpin_rule() -> None:
+    assert rules(evolve(ONE, hairpin=False), "postrouting") == (MASQUERADE,)
+    assert rules(BARE, "postrouting") == (MASQUERADE,)
+
+
+def test_masquerade_is_for_ipv4_and_the_uplink_only() -> None:
+    only6 = evolve(
+        BARE,
+        addresses=BARE.addresses[1:],
+        gateways=BARE.gateways[1:],
+        host=Host("vens3", (HERE,)),
+    )
+    assert "masquerade" not in text(only6)
+
+
+# -- what each key switches off ------------------------------------------------------------
+
+
+def gone(before: Router, after: Router) -> set[str]:
+    """The lines of the ruleset and the settings that a change of the router takes away."""
+    return lines(before) - lines(after)
+
+
+def come(before: Router, after: Router) -> set[str]:
+    return lines(after) - lines(before)
+
+
+def lines(router: Router) -> set[str]:
+    found = {line.strip() for line in text(router).splitlines()}
+    for each in (compile_router(router), compile_host(router)):
+        found |= {str(item) for item in each.items if not isinstance(item, Set | Chain)}
+    return found
+
+
+STATES = "ct state vmap { established : accept, related : accept, invalid : drop }"
+OPEN = 'iifname "ens3" oifname "vens3" ip6 daddr 2001:db8:1:2::2'
+PROXY = str(Neighbour("ens3", HERE.ip, proxy=True))
+
+
+def sysctl(path: str, value: str) -> str:
+    return str(Sysctl(path, value))
+
+
+SWITCHES: dict[str, tuple[Callable[[Router], Router], set[str], set[str]]] = {
+    "masquerade": (lambda r: evolve(r, masquerade=False), {MASQUERADE}, set()),
+    "drop_invalid": (
+        lambda r: evolve(r, drop_invalid=False),
+        {STATES},
+        {"ct state vmap { established : accept, related : accept }"},
+    ),
+    "forward_filter": (
+        lambda r: evolve(r, forward_filter=False),
+        {
+            "type filter hook forward priority filter; policy drop;",
+            STATES,
+            'iifname "vens3" oifname "ens3" ip saddr 192.168.158.2 accept',
+            'iifname "vens3" oifname "ens3" ip6 saddr 2001:db8:1:2::2 accept',
+            'oifname "vens3" ct status dnat accept',
+            f"{OPEN} accept",
+        },
+        {
+            "type filter hook forward priority filter; policy accept;",
+            "ct state vmap { invalid : drop }",
+        },
+    ),
+    "inbound_ipv6": (
+        lambda r: evolve(r, inbound_ipv6="forwards"),
+        {f"{OPEN} accept"},
+        {
+            "set inbound_ipv6 {",
+            "type inet_proto . inet_service",
+            "flags interval",
+            "tcp . 22",
+            f"{OPEN} icmpv6 type echo-request accept",
+            f"{OPEN} meta l4proto . th dport @inbound_ipv6 accept",
+        },
+    ),
+    "proxy_ndp": (
+        lambda r: evolve(r, proxy_ndp=False),
+        {PROXY, sysctl("net/ipv6/conf/ens3/proxy_ndp", "1")},
+        {sysctl("net/ipv6/conf/ens3/proxy_ndp", "0")},
+    ),
+    "proxy_delay": (
+        lambda r: evolve(r, proxy_delay=80),
+        {sysctl("net/ipv6/neigh/ens3/proxy_delay", "0")},
+        {sysctl("net/ipv6/neigh/ens3/proxy_delay", "80")},
+    ),
+    "accept_ra": (
+        lambda r: evolve(r, accept_ra=2),
+        {sysctl("net/ipv6/conf/ens3/accept_ra", "0")},
+        {sysctl("net/ipv6/conf/ens3/accept_ra", "2")},
+    ),
+    "rp_filter": (
+        lambda r: evolve(r, rp_filter=2),
+        {sysctl(f"net/ipv4/conf/{d}/rp_filter", "1") for d in ("all", "default", "ens3", "vens3")},
+        {sysctl(f"net/ipv4/conf/{d}/rp_filter", "2") for d in ("all", "default", "ens3", "vens3")},
+    ),
+    "default_route": (
+        lambda r: evolve(r, host=evolve(r.host, default_route=False)),
+        {str(i) for i in compile_host(ONE).items if isinstance(i, Route)},
+        set(),
+    ),
+    "gateways": (
+        lambda r: evolve(r, gateways=()),
+        {
+            str(i)
+            for i in compile_router(ONE).items
+            if isinstance(i, Route) and not i.destination.prefixlen
+        },
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("key", SWITCHES)
+def test_key_changes_what_it_names_and_nothing_else(key: str) -> None:
+    change, off, on = SWITCHES[key]
+    assert (gone(ONE, change(ONE)), come(ONE, change(ONE))) == (off, on)
+
+
+def test_all_switched_off_leaves_no_chain() -> None:
+    bare = evolve(BARE, masquerade=False, hairpin=False, drop_invalid=False, forward_filter=False)
+    assert text(bare) == "table inet nftnsr {\n}\n"
+
+
+def test_nothing_is_made_for_what_is_not_used() -> None:
+    assert sets(BARE) == {}
+    assert rules(BARE, "prerouting") == ()
+    assert not any("dnat" in rule for rule in rules(BARE, "forward"))
+    assert "ip6" not in text(only4(ONE))
+
+
+def test_inbound_ipv6_opens_the_ports_of_the_host_and_no_others() -> None:
+    office = Forward(Ports(443, 443), sources=OFFICE)
+    router = evolve(
+        forwarding("30000-30100/udp", "2222/tcp -> :22", "80/tcp -> [fd00::9]", office),
+        inbound_ipv6="forwards",
+    )
+    found = {n: e for n, e in sets(router).items() if n.startswith("inbound")}
+    assert found == {
+        "inbound_ipv6": {"udp . 30000-30100"},
+        "inbound_ipv6_sources": {"2001:db8:9::/48 . tcp . 443"},
+    }
+
+
+# -- addresses, routes, settings -----------------------------------------------------------
+
+
+def test_gateway_outside_the_prefixes_is_on_link() -> None:
+    router = evolve(
+        BARE,
+        addresses=(ip_interface("192.0.2.10/32"), ip_interface("2001:db8:1:2::3/128")),
+        gateways=(ip_address("172.31.1.1"), ip_address("2001:db8:ffff::1")),
+    )
+    found = routes(compile_router(router))
+    assert found["0.0.0.0/0"] == Hop("ens3", ip_address("172.31.1.1"), onlink=True)
+    assert found["::/0"] == Hop("ens3", ip_address("2001:db8:ffff::1"), onlink=True)
+
+
+def test_gateway_inside_a_prefix_and_a_link_local_one_are_not_on_link() -> None:
+    router = evolve(BARE, gateways=(ip_address("192.0.2.1"), ip_address("fe80::1")))
+    found = routes(compile_router(router))
+    assert not found["0.0.0.0/0"].onlink
+    assert not found["::/0"].onlink
+
+
+def test_networks_are_routed_through_the_host() -> None:
+    networks = (ip_network("10.42.0.0/24"), ip_network("fd00:42::/64"))
+    router = evolve(BARE, host=evolve(BARE.host, networks=networks))
+    found = routes(compile_router(router))
+    assert found["10.42.0.0/24"] == Hop("vens3", ip_address("192.168.158.2"))
+    assert found["fd00:42::/64"] == Hop("vens3", ip_address("fe80::2"))
+    assert found["2001:db8:1:2::2/128"] == Hop("vens3", ip_address("fe80::2"))
+
+
+def test_unique_local_network_may_not_leave_by_the_uplink() -> None:
+    networks = (ip_network("fd00:42::/64"), ip_network("2001:db8:7::/64"))
+    router = evolve(BARE, host=evolve(BARE.host, networks=networks))
+    out = [r for r in rules(router, "forward") if r.startswith('iifname "vens3"')]
+    assert out[1].endswith("ip6 saddr { 2001:db8:1:2::2, 2001:db8:7::/64 } accept")
+
+
+def test_host_reaches_the_internet_by_the_router() -> None:
+    assert routes(compile_host(BARE)) == {
+        "0.0.0.0/0": Hop("vens3", ip_address("192.168.158.1")),
+        "::/0": Hop("vens3", ip_address("fe80::1")),
+    }
+
+
+def test_only_addresses_of_the_uplinks_prefix_are_proxied() -> None:
+    other = ip_interface("2001:db8:7::2/128")
+    router = evolve(BARE, host=evolve(BARE.host, addresses=(*BARE.host.addresses, other)))
+    items = compile_router(router).items
+    assert [i for i in items if isinstance(i, Neighbour)] == [
+        Neighbour("ens3", HERE.ip, proxy=True)
+    ]
+
+
+def test_names_of_the_veth_ends_may_differ() -> None:
+    router = evolve(ONE, host=evolve(ONE.host, router_interface="inside"))
+    here, there = compile_host(router), compile_router(router)
+    assert here.items[0] == evolve(here.link("vens3"), peer=("wan", "inside"))  # type: ignore[type-var]
+    assert there.link("inside").peer == (HOST, "vens3")  # type: ignore[union-attr]
+    assert '"vens3"' not in text(router)
+
+
+def test_router_without_ipv6_has_it_switched_off() -> None:
+    found = settings(compile_router(only4(BARE)))
+    assert found["net/ipv6/conf/ens3/disable_ipv6"] == "1"
+    assert found["net/ipv6/conf/vens3/disable_ipv6"] == "1"
+    assert found["net/ipv6/conf/all/forwarding"] == "0"
+    items = (*compile_router(only4(BARE)).items, *compile_host(only4(BARE)).items)
+    assert not [i for i in items if isinstance(i, Address) and i.interface.version == 6]
+
+
+def test_every_spec_sets_the_same_settings() -> None:
+    """Else one of the spec before would stay."""
+    for other in (only4(BARE), evolve(BARE, proxy_ndp=False), ONE):
+        assert settings(compile_router(other)).keys() == settings(compile_router(BARE)).keys()
+
+
+def test_macs_are_stable_local_and_different() -> None:
+    def macs(router: Router) -> set[str]:
+        items = (*compile_router(router).items, *compile_host(router).items)
+        return {i.mac for i in items if isinstance(i, Link) and i.mac}
+
+    assert macs(BARE) == macs(evolve(ONE, uplink="other"))
+    both = macs(BARE) | macs(evolve(BARE, name="two"))
+    assert len(both) == 4
+    # The second bit is set (locally administered), the first is not (unicast).
+    assert all(int(mac[:2], 16) & 3 == 2 for mac in both)
+
+
+def test_every_key_of_a_namespace_is_unique() -> None:
+    host = evolve(ONE.host, interface="v2", default_route=False)
+    state = compile_spec(Spec((ONE, evolve(ONE, name="two", host=host))))
+    for space in state.namespaces.values():
+        keys = [item.key for item in space.items]
+        assert len(keys) == len(set(keys))
+
+
+def test_routers_share_the_host_and_nothing_else() -> None:
+    two = evolve(ONE, name="two", uplink="ens4", host=evolve(ONE.host, interface="v2"))
+    state = compile_spec(Spec((ONE, two)))
+    assert set(state.namespaces) == {HOST, "wan", "two"}
+    assert state["wan"] == compile_router(ONE)
+    assert state["two"] == compile_router(two)
+    expected: list[Item] = [*compile_host(ONE).items, *compile_host(two).items]
+    assert list(state[HOST].items) == expected

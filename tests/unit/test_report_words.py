@@ -1,0 +1,245 @@
+"""What people read: items, differences and operations in the field's own words."""
+
+from __future__ import annotations
+
+import shlex
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+
+from nftnsr.report.differences import differences_json, differences_text
+from nftnsr.report.operations import operation_json, operation_lines, operations_text
+from nftnsr.report.words import item_words, sysctl_name
+from nftnsr.state import operations as op
+from nftnsr.state.difference import Add, AddNamespace, Change, Difference, Remove, RemoveNamespace
+from nftnsr.state.model import (
+    HOST,
+    Address,
+    Block,
+    Chain,
+    Hop,
+    Item,
+    Link,
+    Neighbour,
+    Route,
+    Set,
+    Sysctl,
+    Table,
+)
+from nftnsr.state.operations import Operation
+
+T = ("inet", "nftnsr")
+DEFAULT = Route(ip_network("0.0.0.0/0"), (Hop("ens3", ip_address("192.0.2.1")),))
+VETH = Link("vens3", peer=("wan", "vens3"), mac="02:00:00:00:00:01", mtu=1500)
+OTHER = Link("vens3", peer=(HOST, "vens3"), mac="02:00:00:00:00:02", mtu=1500)
+PROXY = Neighbour("ens3", ip_address("fd00::1"), proxy=True)
+MAP = Set(T, "map", "m", ("type inet_service : ipv4_addr",), frozenset({"9 : 10.0.0.2"}))
+CHAIN = Chain(T, "c", "type filter hook forward priority filter; policy drop;", ("accept",))
+
+WORDS: dict[str, Item] = {
+    "link ens3 up": Link("ens3"),
+    "link ens3 address 02:00:00:00:00:03 mtu 1450 txqlen 500 alias 'the uplink' down": Link(
+        "ens3", False, None, "02:00:00:00:00:03", 1450, 500, "the uplink"
+    ),
+    "link vens3 type veth peer vens3 in namespace wan address 02:00:00:00:00:01 mtu 1500 up": VETH,
+    "link vens3 type veth peer vens3 in host address 02:00:00:00:00:02 mtu 1500 up": OTHER,
+    "address 192.0.2.10/24 dev ens3": Address("ens3", ip_interface("192.0.2.10/24"), scope=0),
+    "address 192.0.2.10/24 broadcast 192.0.2.255 scope link label ens3:1 noprefixroute "
+    "dev ens3": Address(
+        "ens3",
+        ip_interface("192.0.2.10/24"),
+        None,
+        ip_address("192.0.2.255"),  # type: ignore[arg-type]
+        253,
+        "ens3:1",
+        True,
+    ),
+    "address 192.0.2.10 peer 192.0.2.11/32 dev ens3": Address(
+        "ens3", ip_interface("192.0.2.10/32"), ip_address("192.0.2.11")
+    ),
+    "route default via 192.0.2.1 dev ens3 proto 110": DEFAULT,
+    "route default via 172.31.1.1 dev ens3 onlink proto 110": Route(
+        ip_network("0.0.0.0/0"), (Hop("ens3", ip_address("172.31.1.1"), onlink=True),)
+    ),
+    "route 10.0.0.0/8 nexthop via 192.0.2.1 dev ens3 weight 1 nexthop dev ens4 weight 2 "
+    "proto 110": Route(
+        ip_network("10.0.0.0/8"), (Hop("ens3", ip_address("192.0.2.1")), Hop("ens4", weight=2))
+    ),
+    "route blackhole 10.0.0.0/8 proto 4": Route(ip_network("10.0.0.0/8"), kind=6, protocol=4),
+    "route 10.9.0.0/16 dev ens3 tos 0x10 table 100 scope link src 192.0.2.10 metric 5 mtu 1300 "
+    "proto 3": Route(
+        ip_network("10.9.0.0/16"),
+        (Hop("ens3"),),
+        5,
+        100,
+        ip_address("192.0.2.10"),
+        3,
+        1,
+        253,
+        16,
+        (("mtu", 1300),),
+    ),
+    "neighbour fd00::1 dev ens3 proxy": PROXY,
+    "neighbour 192.0.2.77 dev ens3 lladdr 02:00:00:00:00:77 nud permanent": Neighbour(
+        "ens3", ip_address("192.0.2.77"), "02:00:00:00:00:77"
+    ),
+    "sysctl net.ipv4.conf.eth0/100.rp_filter = 1": Sysctl("net/ipv4/conf/eth0.100/rp_filter", "1"),
+    "table inet nftnsr": Table(*T),
+    "map inet nftnsr m": MAP,
+    "chain inet nftnsr c": CHAIN,
+    "counter inet nftnsr hits": Block(T, "counter", "hits", ()),
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_item_is_told_as_its_tool_would(words: str) -> None:
+    assert item_words(WORDS[words]) == words
+
+
+def test_name_of_a_setting_is_the_one_that_sysctl_takes() -> None:
+    assert sysctl_name("net/ipv6/conf/eth0.100/proxy_ndp") == "net.ipv6.conf.eth0/100.proxy_ndp"
+
+
+# -- differences ---------------------------------------------------------------------------
+
+DIFFERENCES: tuple[Difference, ...] = (
+    Change(HOST, Sysctl("net/ipv4/ip_forward", "0"), Sysctl("net/ipv4/ip_forward", "1")),
+    Remove(HOST, DEFAULT),
+    AddNamespace("wan"),
+    Add("wan", CHAIN),
+    Change("wan", Link("ens3", False, mtu=1500), Link("ens3", mtu=1450)),
+    Change(
+        "wan",
+        MAP,
+        Set(T, "map", "m", MAP.lines, frozenset({"9 : 10.0.0.3", "10 : 10.0.0.2"})),
+    ),
+    Change("wan", CHAIN, Chain(T, "c", CHAIN.hook, ("drop", "accept"))),
+    RemoveNamespace("zoo"),
+)
+TEXT = """\
+host:
+  ~ sysctl net.ipv4.ip_forward 0 -> 1
+  - route default via 192.0.2.1 dev ens3 proto 110
+
+namespace wan:
+  + namespace wan
+  + chain inet nftnsr c
+      + type filter hook forward priority filter; policy drop;
+      + accept
+  ~ link ens3: up no -> yes, mtu 1500 -> 1450
+  ~ map inet nftnsr m
+      - 9 : 10.0.0.2
+      + 9 : 10.0.0.3
+      + 10 : 10.0.0.2
+  ~ chain inet nftnsr c
+      + drop
+
+namespace zoo:
+  - namespace zoo
+"""
+
+
+def test_differences_are_told_by_namespace_with_only_the_lines_that_differ() -> None:
+    assert differences_text(DIFFERENCES) == TEXT
+    assert differences_text(()) == ""
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    coloured = differences_text(DIFFERENCES, colour=True)
+    assert coloured.count("\x1b[32m") == TEXT.count("+ ")
+    for code in ("\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"):
+        coloured = coloured.replace(code, "")
+    assert coloured == TEXT
+
+
+def test_each_difference_is_one_object_for_programs() -> None:
+    data = differences_json(DIFFERENCES)
+    assert [(d["namespace"], d["action"], d["kind"]) for d in data] == [
+        (None, "change", "sysctl"),
+        (None, "remove", "route"),
+        ("wan", "add", "namespace"),
+        ("wan", "add", "chain"),
+        ("wan", "change", "link"),
+        ("wan", "change", "map"),
+        ("wan", "change", "chain"),
+        ("zoo", "remove", "namespace"),
+    ]
+    assert data[5]["lines"] == ["- 9 : 10.0.0.2", "+ 9 : 10.0.0.3", "+ 10 : 10.0.0.2"]
+    assert "lines" not in data[4]
+
+
+# -- operations ----------------------------------------------------------------------------
+
+V4 = Address("ens3", ip_interface("192.0.2.10/24"))
+V6 = Address("ens3", ip_interface("fd00::3/64"))
+DEFAULT6 = Route(ip_network("::/0"), (Hop("ens3", ip_address("fe80::1")),), 1024)
+COMMANDS: dict[str, Operation] = {
+    "ip netns add wan\nip -n wan link set dev lo alias nftnsr up": op.CreateNamespace("wan"),
+    "ip netns del wan": op.DeleteNamespace("wan", ("ens3",)),
+    "ip link add name vens3 address 02:00:00:00:00:01 type veth "
+    "peer name vens3 address 02:00:00:00:00:02 netns wan": op.CreateVeth("wan", OTHER, VETH),
+    "ip link del dev vens3": op.DeleteLink(HOST, "vens3"),
+    "ip link set dev ens3 netns wan": op.MoveLink("ens3", HOST, "wan"),
+    "ip -n wan link set dev ens3 netns 1": op.MoveLink("ens3", "wan", HOST),
+    "ip link set dev vens3 address 02:00:00:00:00:01 mtu 1500 up": op.SetLink(HOST, VETH),
+    "ip -n wan address add 192.0.2.10/24 dev ens3": op.AddAddress("wan", V4),
+    "ip -n wan address add fd00::3/64 dev ens3 nodad": op.AddAddress("wan", V6),
+    "ip address del fd00::3/64 dev ens3": op.DeleteAddress(HOST, V6),
+    "ip route replace default via 192.0.2.1 dev ens3 proto 110": op.AddRoute(HOST, DEFAULT),
+    "ip -6 -n wan route add default via fe80::1 dev ens3 metric 1024 proto 110": op.AddRoute(
+        "wan", DEFAULT6
+    ),
+    "ip -6 route del default via fe80::1 dev ens3 metric 1024 proto 110": op.DeleteRoute(
+        HOST, DEFAULT6
+    ),
+    "ip -n wan neigh replace proxy fd00::1 dev ens3": op.AddNeighbour("wan", PROXY),
+    "ip neigh del proxy fd00::1 dev ens3": op.DeleteNeighbour(HOST, PROXY),
+    "ip netns exec wan sysctl -qw net/ipv4/ip_forward=1 'net/ipv4/ping_group_range=1 0'": (
+        op.WriteSysctls(
+            "wan", (Sysctl("net/ipv4/ip_forward", "1"), Sysctl("net/ipv4/ping_group_range", "1 0"))
+        )
+    ),
+    "ip netns exec wan nft -f - <<'EOF'\nflush ruleset\nEOF": op.LoadRuleset(
+        "wan", "flush ruleset\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("commands", COMMANDS)
+def test_operation_is_told_as_a_person_would_type_it(commands: str) -> None:
+    operation = COMMANDS[commands]
+    assert operations_text([operation]) == f"{commands}\n"
+    assert operation_json(operation) == {
+        "operation": type(operation).__name__,
+        "commands": list(operation_lines(operation)),
+    }
+
+
+EVIL = "$(id)`id`;'&"
+IN_EVIL: tuple[Operation, ...] = (
+    op.CreateNamespace(EVIL),
+    op.DeleteNamespace(EVIL),
+    op.CreateVeth(EVIL, Link(EVIL, peer=(HOST, EVIL), mac="m"), Link(EVIL, mac="m")),
+    op.DeleteLink(EVIL, EVIL),
+    op.MoveLink(EVIL, EVIL, HOST),
+    op.SetLink(EVIL, Link(EVIL, alias=EVIL)),
+    op.AddAddress(EVIL, Address(EVIL, V4.interface, label=f"{EVIL}:1")),
+    op.DeleteAddress(EVIL, Address(EVIL, V4.interface)),
+    op.AddRoute(EVIL, Route(DEFAULT.destination, (Hop(EVIL), Hop(EVIL)))),
+    op.DeleteRoute(EVIL, Route(DEFAULT.destination, (Hop(EVIL),))),
+    op.AddNeighbour(EVIL, Neighbour(EVIL, PROXY.address, proxy=True)),
+    op.DeleteNeighbour(EVIL, Neighbour(EVIL, PROXY.address, "m")),
+    op.WriteSysctls(EVIL, (Sysctl(f"net/ipv4/conf/{EVIL}/x", EVIL),)),
+    op.LoadRuleset(EVIL, ""),
+)
+
+
+@pytest.mark.parametrize("operation", IN_EVIL, ids=lambda o: type(o).__name__)
+def test_name_that_a_shell_would_read_otherwise_is_quoted(operation: Operation) -> None:
+    """The kernel takes such names, and somebody may pipe what is printed into a shell."""
+    for line in operation_lines(operation):
+        split = shlex.shlex(line.split(" <<")[0], posix=True, punctuation_chars=True)
+        split.whitespace_split = True
+        words = list(split)
+        assert any(EVIL in word for word in words), words
+        assert not any("id" in word.replace(EVIL, "") for word in words), words

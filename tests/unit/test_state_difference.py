@@ -1,0 +1,134 @@
+"""Laws of the difference between two states."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+from attrs import evolve
+
+from nftnsr.state.difference import (
+    Add,
+    AddNamespace,
+    Change,
+    Remove,
+    RemoveNamespace,
+    changed_fields,
+    difference,
+)
+from nftnsr.state.model import (
+    HOST,
+    Address,
+    Hop,
+    Item,
+    Link,
+    Namespace,
+    Neighbour,
+    Route,
+    State,
+    Sysctl,
+)
+
+UPLINK = Link("ens3", True, None, "02:00:00:00:00:03", 1450, 500, "the uplink")
+ADDRESS = Address("ens3", ip_interface("192.0.2.10/24"))
+ROUTE = Route(ip_network("0.0.0.0/0"), (Hop("ens3", ip_address("192.0.2.1")),))
+ROUTE6 = Route(ip_network("::/0"), (Hop("ens3", ip_address("fe80::1")),), metric=1024)
+
+PROXY = Neighbour("ens3", ip_address("2001:db8::2"), proxy=True)
+
+
+def host(*items: Item) -> State:
+    return State({HOST: Namespace(items)})
+
+
+def router(*items: Item) -> State:
+    return State({HOST: Namespace(), "wan": Namespace(items)})
+
+
+def test_state_does_not_differ_from_itself() -> None:
+    state = router(UPLINK, ADDRESS, ROUTE, ROUTE6, Sysctl("net/ipv4/ip_forward", "1"))
+    assert difference(state, state) == ()
+
+
+def test_order_of_items_is_no_difference() -> None:
+    assert difference(router(UPLINK, ADDRESS), router(ADDRESS, UPLINK)) == ()
+
+
+@pytest.mark.parametrize("item", [UPLINK, ADDRESS, ROUTE, ROUTE6, PROXY])
+def test_item_that_is_missing_is_added_and_one_too_many_removed(item: Item) -> None:
+    assert difference(host(item), host()) == (Add(HOST, item),)
+    assert difference(host(), host(item), ours=host(item)) == (Remove(HOST, item),)
+
+
+@pytest.mark.parametrize("item", [ADDRESS, PROXY, evolve(ROUTE, protocol=3)])
+def test_item_that_nftnsr_did_not_make_is_left_alone(item: Item) -> None:
+    assert difference(host(), host(item)) == ()
+
+
+def test_what_is_on_a_link_that_goes_goes_with_it() -> None:
+    assert difference(host(), host(UPLINK, ADDRESS)) == (
+        Remove(HOST, UPLINK),
+        Remove(HOST, ADDRESS),
+    )
+
+
+def test_route_that_bears_our_mark_is_ours() -> None:
+    assert difference(host(), host(ROUTE)) == (Remove(HOST, ROUTE),)
+
+
+def test_none_in_a_wanted_link_or_address_says_as_it_is() -> None:
+    assert difference(host(Link("ens3")), host(UPLINK)) == ()
+    found = evolve(ADDRESS, label="ens3", scope=0, broadcast=ip_address("192.0.2.255"))
+    assert difference(host(ADDRESS), host(found)) == ()
+
+
+def test_what_a_wanted_link_says_is_compared() -> None:
+    wanted = Link("ens3", mtu=1500)
+    assert difference(host(wanted), host(UPLINK)) == (Change(HOST, UPLINK, wanted),)
+    assert changed_fields(UPLINK, wanted) == {"mtu": (1450, 1500)}
+
+
+def test_none_in_a_route_is_compared() -> None:
+    found = evolve(ROUTE, source=ip_address("192.0.2.10"))
+    assert difference(host(ROUTE), host(found)) == (Change(HOST, found, ROUTE),)
+
+
+def test_lifetime_of_an_address_is_never_compared() -> None:
+    assert difference(host(ADDRESS), host(evolve(ADDRESS, lifetime=(3600, 1800)))) == ()
+
+
+def test_sysctl_that_is_not_wanted_is_left_alone() -> None:
+    assert difference(host(), host(Sysctl("net/ipv4/ip_forward", "1"))) == ()
+
+
+def test_link_local_addresses_of_the_kernel_are_left_alone() -> None:
+    own = Address("ens3", ip_interface("fe80::ff:fe00:3/64"))
+    assert difference(host(), host(own)) == ()
+    assert difference(host(own), host()) == (Add(HOST, own),)
+
+
+def test_ipv4_has_one_route_in_a_place_and_ipv6_one_for_each_hop() -> None:
+    other = evolve(ROUTE, hops=(Hop("ens3", ip_address("192.0.2.254")),))
+    assert difference(host(other), host(ROUTE)) == (Change(HOST, ROUTE, other),)
+    other6 = evolve(ROUTE6, hops=(Hop("ens3", ip_address("fe80::2")),))
+    assert difference(host(other6), host(ROUTE6)) == (Remove(HOST, ROUTE6), Add(HOST, other6))
+
+
+def test_namespace_that_is_missing_is_made_with_all_that_is_in_it() -> None:
+    assert difference(router(UPLINK), host()) == (AddNamespace("wan"), Add("wan", UPLINK))
+
+
+def test_namespace_that_goes_gives_its_uplinks_back_first() -> None:
+    veth = Link("vens3", peer=(HOST, "vens3"))
+    found = difference(host(), router(Link("lo"), veth, UPLINK, ADDRESS))
+    assert found == (Remove("wan", UPLINK), RemoveNamespace("wan"))
+
+
+def test_host_comes_first_and_namespaces_are_sorted() -> None:
+    wanted = State({"b": Namespace(), "a": Namespace(), HOST: Namespace((UPLINK,))})
+    assert [d.namespace for d in difference(wanted, host())] == [HOST, "a", "b"]
+
+
+def test_host_is_never_made_nor_removed() -> None:
+    assert difference(State({HOST: Namespace()}), State({})) == ()
+    assert difference(State({}), State({HOST: Namespace()})) == ()
