@@ -30,7 +30,7 @@ def run(options: Options, console: Console) -> int:
 
 
 def _waiting(options: Options, console: Console) -> Callable[[Iterable[str]], None]:
-    seconds = f"{options.uplink_timeout:.0f} s"
+    seconds = f"{options.uplink_timeout:g} s"
     return lambda missing: console.warn(
         f"nftnsr: waiting up to {seconds} for interface {', '.join(sorted(missing))}"
     )

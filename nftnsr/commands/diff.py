@@ -11,7 +11,7 @@ from nftnsr.report.differences import differences_json, differences_text
 from nftnsr.state.difference import difference
 from nftnsr.transaction import journal
 from nftnsr.transaction.apply import Refused
-from nftnsr.transaction.intents import apply_intent
+from nftnsr.transaction.intents import diff_intent
 from nftnsr.transaction.journal import Unfinished
 from nftnsr.transaction.preflight import obstacles
 
@@ -20,7 +20,7 @@ def run(options: Options, console: Console) -> int:
     spec = specs.chosen(options.spec)
     specs.require_root()
     with Machine() as machine:
-        intent, found = apply_intent(machine, spec)
+        intent, found = diff_intent(machine, spec)
         in_the_way = obstacles(machine, spec, intent.goal.wanted, found)
     if not_ours := tuple(o for o in in_the_way if o.foreign):
         raise Refused(not_ours)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from nftnsr.commands import specs
 from nftnsr.commands.console import OK, Console
 from nftnsr.commands.diff import unfinished_words
-from nftnsr.kernel.machine import Machine, Scope
+from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.scope import Scope
 from nftnsr.report.status import Counted, status_json, status_text
 from nftnsr.state.model import Namespace
 from nftnsr.transaction import journal, records

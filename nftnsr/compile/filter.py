@@ -52,8 +52,8 @@ def _rules(router: Router) -> Iterator[str]:
             inside = anonymous_set(nft_network(n) for n in each.routed)
             out = f'iifname "{veth}" oifname "{router.uplink}"'
             yield f"{out} {each.keyword} saddr {inside} accept"
-    if router.forward:
-        yield f'oifname "{veth}" ct status dnat accept'
+    # By a forward, or by the handover of a connection that is older than the router.
+    yield f'oifname "{veth}" ct status dnat accept'
     if each6 := family(router, 6):
         yield from _inbound(router, each6)
 

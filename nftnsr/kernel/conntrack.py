@@ -16,7 +16,7 @@ from attrs import frozen
 
 from nftnsr.kernel import netlink
 from nftnsr.kernel.netlink import NETLINK_NETFILTER, attribute, attributes, nested
-from nftnsr.state.flows import Flows
+from nftnsr.state.flows import Connection, Flows
 from nftnsr.state.model import Address_
 
 _GET, _DELETE = (1 << 8) | 1, (1 << 8) | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_*
@@ -67,11 +67,8 @@ def entries(version: int, flows: Collection[Flows] = ()) -> Iterator[Entry]:
     """The TCP and UDP entries of a family, those at least that may be among `flows`."""
     request = struct.pack("!BBH", _FAMILY[version], 0, 0) + _filter(version, flows)
     for body in netlink.dump(NETLINK_NETFILTER, _GET, request, "cannot list conntrack entries"):
-        found = attributes(body, 4)
-        original, reply = found[_CTA_TUPLE_ORIG], found[_CTA_TUPLE_REPLY]
-        if (there := _tuple(original, version)) and (back := _tuple(reply, version)):
-            handle = nested(_CTA_TUPLE_ORIG, original) + attribute(_CTA_ID, found[_CTA_ID])
-            yield Entry(there, back, handle)
+        if entry := _entry(body, version):
+            yield entry
 
 
 def forget(flows: Collection[Flows], kept: Collection[Flows]) -> int:
@@ -81,6 +78,31 @@ def forget(flows: Collection[Flows], kept: Collection[Flows]) -> int:
     """
     stale, right = _Index(flows), _Index(kept)
     return sum(_forget(version, flows, stale, right) for version in _versions(flows))
+
+
+def public_end(connection: Connection) -> tuple[Address_, int] | None:
+    """What the far end of a connection talks to, if this namespace translates it."""
+    version = connection.local.version
+    proto = [
+        attribute(_PROTO_NUM, bytes([_NUMBERS[connection.protocol]])),
+        attribute(_PROTO_SRC_PORT, struct.pack("!H", connection.local_port)),
+        attribute(_PROTO_DST_PORT, struct.pack("!H", connection.remote_port)),
+    ]
+    ends = zip(_ADDRESSES[version], (connection.local, connection.remote), strict=True)
+    addresses = [attribute(kind, address.packed) for kind, address in ends]
+    # The kernel finds an entry by either of its directions.
+    packet = nested(
+        _CTA_TUPLE_ORIG, nested(_CTA_TUPLE_IP, *addresses), nested(_CTA_TUPLE_PROTO, *proto)
+    )
+    request = struct.pack("!BBH", _FAMILY[version], 0, 0) + packet
+    answer = netlink.ask(NETLINK_NETFILTER, _GET, request, errno.ENOENT, "cannot ask conntrack")
+    entry = None if answer is None else _entry(answer, version)
+    if entry is None:
+        return None
+    inside = (entry.original.source, entry.original.source_port)
+    began = inside == (connection.local, connection.local_port)
+    outside = entry.reply if began else entry.original
+    return outside.destination, outside.port
 
 
 def _forget(version: int, flows: Collection[Flows], stale: _Index, right: _Index) -> int:
@@ -159,9 +181,8 @@ def _filter(version: int, flows: Collection[Flows]) -> bytes:
     flags, parts = 0, []
     if destination is not None and len(destination) == 1:
         flags |= _BY_DESTINATION
-        parts.append(
-            nested(_CTA_TUPLE_IP, attribute(_ADDRESSES[version][1], destination[0].packed))
-        )
+        address = attribute(_ADDRESSES[version][1], destination[0].packed)
+        parts.append(nested(_CTA_TUPLE_IP, address))
     if protocol is not None:
         flags |= _BY_PROTOCOL
         proto = [attribute(_PROTO_NUM, bytes([_NUMBERS[protocol]]))]
@@ -183,6 +204,16 @@ def _common(values: Iterable[T], of: Callable[[T], U | None]) -> U | None:
     """What `of` says of every one of `values`, or None where it says different things."""
     found = {of(v) for v in values}
     return found.pop() if len(found) == 1 else None
+
+
+def _entry(body: bytes, version: int) -> Entry | None:
+    found = attributes(body, 4)
+    original, reply = found[_CTA_TUPLE_ORIG], found[_CTA_TUPLE_REPLY]
+    there, back = _tuple(original, version), _tuple(reply, version)
+    if there is None or back is None:
+        return None
+    handle = nested(_CTA_TUPLE_ORIG, original) + attribute(_CTA_ID, found[_CTA_ID])
+    return Entry(there, back, handle)
 
 
 def _tuple(data: bytes, version: int) -> Tuple | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import ParamSpec, TypeVar, assert_never
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field
 
-from nftnsr.kernel import conntrack, namespaces, nftables, sysctl
+from nftnsr.kernel import conntrack, namespaces, nftables, sockets, sysctl
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.identity import (
     Identity,
     Place,
-    identities,
     kind,
     permanent,
     under_own_names,
@@ -21,13 +20,23 @@ from nftnsr.kernel.identity import (
 from nftnsr.kernel.managers import Manager, managers
 from nftnsr.kernel.rooms import Furniture, Rooms
 from nftnsr.kernel.rtnetlink import Message, Rtnetlink, kept_by_kernel, link
+from nftnsr.kernel.scope import Scope
 from nftnsr.state import operations as op
-from nftnsr.state.model import HOST, OURS, Item, Link, Namespace, Route, State, Sysctl, Table
+from nftnsr.state.flows import Connection
+from nftnsr.state.model import (
+    HOST,
+    OURS,
+    Address_,
+    Item,
+    Link,
+    Namespace,
+    Route,
+    State,
+    Sysctl,
+)
 from nftnsr.state.operations import Operation
 from nftnsr.state.ruleset import Counter
-from nftnsr.state.words import TABLE
-
-Key2 = tuple[str, str]
+from nftnsr.state.words import HANDOVER, TABLE
 
 # The fallback devices of tunnel modules are in every namespace (fb_tunnels_only_for_init_net).
 _OF_THE_KERNEL = (
@@ -36,59 +45,6 @@ _OF_THE_KERNEL = (
 )  # fmt: skip
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@frozen
-class Scope:
-    """What to look at: nothing else on the machine is read, compared or touched."""
-
-    namespaces: frozenset[str]
-    links: frozenset[tuple[str, str]]
-    """(namespace, name) of the links, those that it makes where they are, uplinks everywhere."""
-    macs: frozenset[tuple[str, str, str]]
-    """(namespace, name, MAC) of the links that nftnsr makes, by which it knows its own."""
-    uplinks: frozenset[str]
-    """Links that nftnsr moves, whose own sysctls are lost by it: in the host all are read."""
-    sysctls: frozenset[tuple[str, str]]
-    tables: frozenset[tuple[str, str, str]]
-    routes: frozenset[Route]
-    """Routes that are looked for by themselves, over whatever link."""
-    identities: frozenset[Identity]
-    """By what the uplinks are known, whatever they are called by now."""
-
-    @classmethod
-    def of(cls, *states: State) -> Scope:
-        """All that any of `states` speaks of."""
-        pairs = [(n, i) for s in states for n, space in s.namespaces.items() for i in space.items]
-        links = [(n, i) for n, i in pairs if isinstance(i, Link) and (n, i.name) != (HOST, "lo")]
-        known = identities(states)
-        moved = {(place, one.name) for one in known for place in one.places}
-        return cls(
-            namespaces=frozenset(n for s in states for n in s.namespaces) - {HOST},
-            links=frozenset((n, i.name) for n, i in links) | moved,
-            macs=frozenset((n, i.name, i.mac) for n, i in links if i.peer and i.mac),
-            uplinks=frozenset(one.name for one in known),
-            sysctls=frozenset((n, i.path) for n, i in pairs if isinstance(i, Sysctl)),
-            tables=frozenset((n, i.family, i.name) for n, i in pairs if isinstance(i, Table)),
-            routes=frozenset(i for _, i in pairs if isinstance(i, Route)),
-            identities=known,
-        )
-
-    def knows(
-        self, namespace: str, name: str, message: Message, peers: Mapping[Key2, Key2]
-    ) -> bool:
-        """Whether a link is one that nftnsr made, or moves, and not only one of that name."""
-        place = (namespace, name)
-        if place not in self.links:
-            return False
-        made = [mac for n, d, mac in self.macs if (n, d) == place]
-        # Our veth keeps its MAC even where somebody took its other end away.
-        return not made or place in peers or message.get("address") in made
-
-    def learning(self, found: State) -> Scope:
-        """This scope with what `found` tells of the uplinks."""
-        known = {link.name: link for link in found.links() if link.peer is None}
-        return evolve(self, identities=frozenset(i.of(known.get(i.name)) for i in self.identities))
 
 
 @define
@@ -163,6 +119,14 @@ class Machine:
         """The counted map elements of the router in a namespace."""
         return self._rooms.run(namespace, lambda f: f.nftables.counters(TABLE))
 
+    def connections(self) -> frozenset[Connection]:
+        """The connected sockets of the host."""
+        return self._rooms.run(HOST, lambda _: sockets.connections())
+
+    def public_end(self, namespace: str, connection: Connection) -> tuple[Address_, int] | None:
+        """What the far end of a connection of the host talks to, if a namespace translates it."""
+        return self._rooms.run(namespace, lambda _: conntrack.public_end(connection))
+
     def inode(self, namespace: str) -> int:
         """The number of a namespace, by which all that holds it can be told."""
         return self._rooms.inode(namespace)
@@ -176,7 +140,7 @@ class Machine:
     def foreign_tables(self, namespace: str) -> tuple[str, ...]:
         """The nftables tables in a namespace that nftnsr did not make."""
         tables = self._rooms.run(namespace, lambda f: f.nftables.tables())
-        return tuple(f"table {' '.join(t)}" for t in tables if t != TABLE)
+        return tuple(f"table {' '.join(t)}" for t in tables if t not in (TABLE, HANDOVER))
 
     def managers(self, dev: str) -> tuple[Manager, ...]:
         """Who else configures a link of the host."""
@@ -209,7 +173,7 @@ class Machine:
         return Namespace(items).with_ruleset(nftables.normal_form(space.ruleset))
 
     def _namespace(
-        self, name: str, scope: Scope, messages: dict[str, Message], peers: dict[Key2, Key2]
+        self, name: str, scope: Scope, messages: dict[str, Message], peers: dict[Place, Place]
     ) -> Namespace:
         mine = {d: m for d, m in messages.items() if scope.knows(name, d, m, peers)}
         index = {m["index"]: m for m in messages.values()}
@@ -217,6 +181,7 @@ class Machine:
             link(m, d, peers.get((name, d)), index.get(m.get("master"))) for d, m in mine.items()
         ]
         devs = {m["index"]: d for d, m in mine.items() if d != "lo"}
+        loopback = {messages["lo"]["index"]: "lo"} if name == HOST and scope.parked else {}
         names = {m["index"]: d for d, m in messages.items()}
         called = {d: m.get("ifname") for d, m in mine.items() if m.get("ifname") != d}
         whole = scope.uplinks & mine.keys() if name == HOST else frozenset()
@@ -231,6 +196,7 @@ class Machine:
             yield from sysctl.read(paths, called)
             yield from furniture.nftables.read(tables) if tables else ()
             yield from addresses
+            yield from scope.parked.intersection(furniture.rtnetlink.addresses(loopback))
             yield from (r for r in ours if not kept_by_kernel(r, addresses))
             yield from furniture.rtnetlink.neighbours(devs)
 
@@ -324,8 +290,8 @@ def _is_ours(links: Mapping[str, Message]) -> bool:
 
 
 def _veth_peers(
-    messages: dict[str, dict[str, Message]], places: Collection[Key2]
-) -> dict[Key2, Key2]:
+    messages: dict[str, dict[str, Message]], places: Collection[Place]
+) -> dict[Place, Place]:
     """(namespace, name) -> that of its veth peer, for the ends that both lie in `messages`.
 
     A veth tells its peer's index, not its namespace; two ends that name each other's index and

@@ -63,6 +63,18 @@ def dump(family: int, kind: int, payload: bytes, what: str) -> Iterator[bytes]:
                 yield body
 
 
+def ask(family: int, kind: int, payload: bytes, none: int, what: str) -> bytes | None:
+    """The payload of the one answer; None where the kernel says the error number `none`."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as netlink:
+        netlink.send(message(kind, REQUEST, payload))
+        answer, body = next(_split(netlink.recv(_BUFFER)))
+    if answer != _ERROR:
+        return body
+    if _status(body) == none:
+        return None
+    raise KernelError(f"{what}: {os.strerror(_status(body))}")
+
+
 def perform(family: int, messages: Iterable[bytes], ignore: frozenset[int], what: str) -> int:
     """Send requests that the kernel acknowledges; how many of them it did.
 

@@ -115,10 +115,10 @@ class Rtnetlink:
 
     def create_veth(self, link: Link, other: Link, other_namespace: int) -> None:
         """Make both ends at once, the other one in the namespace behind a file descriptor."""
-        peer = {"ifname": other.name, "net_ns_fd": other_namespace, **_mac(other)}
+        peer = {"ifname": other.name, "net_ns_fd": other_namespace, **_made(other)}
         _call(
             f"cannot make the veth pair {link.name}",
-            self._ipr.link, "add", ifname=link.name, kind="veth", peer=peer, **_mac(link),
+            self._ipr.link, "add", ifname=link.name, kind="veth", peer=peer, **_made(link),
         )  # fmt: skip
 
     def delete_link(self, name: str) -> None:
@@ -294,8 +294,10 @@ def link(message: Message, name: str, peer: tuple[str, str] | None, master: Mess
     )
 
 
-def _mac(link: Link) -> dict[str, str]:
-    return {} if link.mac is None else {"address": link.mac}
+def _made(link: Link) -> dict[str, object]:
+    """What a link is made with."""
+    given = {"address": link.mac, "mtu": link.mtu}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _address(message: Message, dev: str, flags: int) -> Address:

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Interface, ip_interface
 
 from nftnsr.compile.families import is_ula
-from nftnsr.kernel import sysctl
+from nftnsr.kernel import sysctl, wires
 from nftnsr.kernel.rtnetlink import Rtnetlink
-from nftnsr.rehearsal import border, netlink
+from nftnsr.rehearsal import border
 from nftnsr.rehearsal.addresses import EVERYWHERE, single
 from nftnsr.rehearsal.scene import Inner, Scene, Segment, veth_targets
 from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, SEGMENT, UPLINK_PORT, End, Wire
 from nftnsr.spec.model import Address as IP
 from nftnsr.spec.model import Interface, Network, Router
-from nftnsr.state.model import Address, Hop, Link, Neighbour, Route, Sysctl
+from nftnsr.state.model import Address, Hop, Neighbour, Route, Sysctl
 
 _LOCAL_TABLE, _FIRST_TABLE = 255, 1000
 _RTN_LOCAL = 2
@@ -24,8 +24,8 @@ _SCOPE_LINK, _SCOPE_HOST = 253, 254
 def empty_room(*, forwarding: bool) -> None:
     """What a namespace needs before it has links."""
     sysctl.write(_settings(str(int(forwarding))))
-    with netlink.rtnetlink() as rtnl:
-        rtnl.set_link(Link("lo"))
+    with wires.rtnetlink() as rtnl:
+        rtnl.set_up("lo", up=True)
 
 
 def _settings(forwarding: str) -> Iterator[Sysctl]:
@@ -43,10 +43,10 @@ def _settings(forwarding: str) -> Iterator[Sysctl]:
 def gateway(segment: Segment) -> None:
     """The provider's router, with the segment as a bridge, and what guards its border."""
     wan = segment.wan_wire
-    netlink.add_bridge(SEGMENT, (UPLINK_PORT, NEIGHBOUR_PORT))
+    wires.add_bridge(SEGMENT, (UPLINK_PORT, NEIGHBOUR_PORT))
     border.guard(segment)
-    with netlink.rtnetlink() as rtnl:
-        rtnl.set_link(Link(wan.near.link))
+    with wires.rtnetlink() as rtnl:
+        rtnl.set_up(wan.near.link, up=True)
         own = [_gateway_interface(segment, ip) for ip in segment.router.gateways]
         for interface in own:
             rtnl.add_address(Address(SEGMENT, interface))
@@ -59,8 +59,8 @@ def gateway(segment: Segment) -> None:
 
 def neighbour(segment: Segment) -> None:
     """Somebody on the same segment, who sends everything to the router's uplink."""
-    with netlink.rtnetlink() as rtnl:
-        rtnl.set_link(Link(LAN))
+    with wires.rtnetlink() as rtnl:
+        rtnl.set_up(LAN, up=True)
         for interface in segment.neighbours:
             rtnl.add_address(Address(LAN, interface))
         for family in segment.families:
@@ -73,7 +73,7 @@ def neighbour(segment: Segment) -> None:
 
 def internet(scene: Scene) -> None:
     """Everybody else in the world: all addresses are there, those behind a gateway aside."""
-    with netlink.rtnetlink() as rtnl:
+    with wires.rtnetlink() as rtnl:
         for ip in scene.far:
             rtnl.add_address(Address("lo", ip_interface(ip)))
             # In the main table, where the routes to the gateways are more specific.
@@ -81,14 +81,14 @@ def internet(scene: Scene) -> None:
             rtnl.add_route(_local(everything, 254))
         for segment in scene.segments:
             wan = segment.wan_wire
-            rtnl.set_link(Link(wan.far.link))
+            rtnl.set_up(wan.far.link, up=True)
             _talk_to(rtnl, wan.far.link, wan.near, _belongs_to(segment))
 
 
 def inner_host(inner: Inner, wire: Wire) -> None:
     """A host behind the host, that has every address of its network."""
-    with netlink.rtnetlink() as rtnl:
-        rtnl.set_link(Link(wire.far.link))
+    with wires.rtnetlink() as rtnl:
+        rtnl.set_up(wire.far.link, up=True)
         rtnl.add_route(_local(inner.network, _LOCAL_TABLE))
         _talk_to(rtnl, wire.far.link, wire.near, (EVERYWHERE[inner.network.version],))
 
@@ -99,14 +99,14 @@ def host(scene: Scene, inner: list[tuple[Inner, Wire]]) -> None:
         sysctl.write([Sysctl("net/ipv4/ip_forward", "1")])
     if any(i.network.version == 6 for i, _ in inner):
         sysctl.write([Sysctl("net/ipv6/conf/all/forwarding", "1")])
-    with netlink.rtnetlink() as rtnl:
-        rtnl.set_link(Link("lo"))
+    with wires.rtnetlink() as rtnl:
+        rtnl.set_up("lo", up=True)
         for ip in veth_targets(scene.spec):
             rtnl.add_address(Address("lo", ip_interface(ip)))
         for segment in scene.segments:
             _uplink(rtnl, segment)
         for each, wire in inner:
-            rtnl.set_link(Link(wire.near.link))
+            rtnl.set_up(wire.near.link, up=True)
             _talk_to(rtnl, wire.near.link, wire.far, (each.network,))
 
 
@@ -116,18 +116,18 @@ def answer_through(router: Router, number: int, networks: list[Network]) -> None
     The spec leaves that to its owner (`default_route = false`); without it no forward works.
     """
     table = _FIRST_TABLE + number
-    with netlink.rtnetlink() as rtnl:
+    with wires.rtnetlink() as rtnl:
         for via in (*(i.ip for i in router.host.router_addresses), router.host.router_link_local):
             default = EVERYWHERE[via.version]
             hop = Hop(router.host.interface, via, onlink=True)
             rtnl.add_route(Route(default, (hop,), metric=_metric(default), table=table))
     for network in (*(single(i.ip) for i in router.host.addresses), *networks):
-        netlink.add_rule(network, table)
+        wires.add_rule(network, table)
 
 
 def _uplink(rtnl: Rtnetlink, segment: Segment) -> None:
     router = segment.router
-    rtnl.set_link(Link(router.uplink))
+    rtnl.set_up(router.uplink, up=True)
     for interface in _before(segment):
         rtnl.add_address(Address(router.uplink, interface))
     for gateway in router.gateways if router.host.default_route else ():

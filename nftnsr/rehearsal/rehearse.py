@@ -12,7 +12,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from nftnsr.kernel.errors import KernelError
-from nftnsr.rehearsal.isolation import die_with, isolate
+from nftnsr.kernel.isolation import die_with, isolate
 from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds
 from nftnsr.rehearsal.trying import OnResult, probe, untried
 from nftnsr.rehearsal.world import World

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from attrs import frozen
 
 from nftnsr.spec.model import Address, Spec
+from nftnsr.state.model import Link
 
 SEGMENT, UPLINK_PORT, NEIGHBOUR_PORT = "segment", "uplink", "neighbour"
 WAN, LAN = "wan", "eth0"
@@ -27,6 +28,10 @@ class End:
     link: str
     mac: str
     addresses: tuple[Address, ...]
+
+    @property
+    def as_link(self) -> Link:
+        return Link(self.link, mac=self.mac)
 
 
 @frozen

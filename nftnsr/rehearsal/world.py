@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
+from nftnsr.kernel import wires
 from nftnsr.kernel.namespaces import Room
-from nftnsr.rehearsal import border, furnish, netlink
+from nftnsr.rehearsal import border, furnish
 from nftnsr.rehearsal.scene import HOST, INTERNET, Inner, Place, Scene, Segment, stage
 from nftnsr.rehearsal.wiring import LAN, Wire, free_link_names, wire
 from nftnsr.spec.model import Address, Network, Spec
@@ -122,7 +123,7 @@ class World:
     def _plug(self, wire: Wire, near: Room, far: Room) -> None:
         descriptor = far.descriptor()
         try:
-            near.run(netlink.add_wire, wire, descriptor)
+            near.run(wires.add_wire, wire.near.as_link, wire.far.as_link, wire.number, descriptor)
         finally:
             os.close(descriptor)
         # Deleting one end takes the other along at once, wherever it has been moved to; left to
@@ -132,5 +133,5 @@ class World:
 
 
 def _delete(link: str) -> None:
-    with netlink.rtnetlink() as rtnl:
+    with wires.rtnetlink() as rtnl:
         rtnl.delete_link(link)

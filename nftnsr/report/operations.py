@@ -84,8 +84,13 @@ def _veth(name: str, link: Link, other: Link) -> str:
     if link.peer is not None and link.peer[0] == HOST:
         name, link, other = HOST, other, link
     where = f" netns {quote(link.peer[0])}" if link.peer is not None else ""
-    peer = f"peer name {quote(other.name)} address {other.mac}{where}"
-    return f"{_ip(name)} link add name {quote(link.name)} address {link.mac} type veth {peer}"
+    peer = f"type veth peer name {quote(other.name)} {_made(other)}{where}"
+    return f"{_ip(name)} link add name {quote(link.name)} {_made(link)} {peer}"
+
+
+def _made(link: Link) -> str:
+    mtu = "" if link.mtu is None else f" mtu {link.mtu}"
+    return f"address {link.mac}{mtu}"
 
 
 def _neighbour(neighbour: Neighbour) -> str:

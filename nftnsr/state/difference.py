@@ -10,6 +10,7 @@ from attrs import frozen
 
 from nftnsr.state.model import (
     HOST,
+    PARKED,
     RTPROT_NFTNSR,
     RULESET,
     Address,
@@ -73,8 +74,9 @@ def difference(wanted: State, observed: State, ours: State = _NOTHING) -> tuple[
     """All that must happen to make `observed` agree with `wanted`, grouped by namespace.
 
     The host comes first. Only what nftnsr made is ever to be removed: what `ours` holds, what
-    bears a mark of ours (a route's protocol, a veth's peer, our table), and what goes with a link
-    that goes. Whatever else somebody, or the kernel, put beside it is no difference.
+    bears a mark of ours (a route's protocol, an address's label, a veth's peer, our table), and
+    what goes with a link that goes. Whatever else somebody, or the kernel, put beside it is no
+    difference.
     """
     found: list[Difference] = []
     for name in sorted({HOST, *wanted.namespaces, *observed.namespaces}):
@@ -123,6 +125,8 @@ def _bears_our_mark(item: Item) -> bool:
             return True  # a veth of ours, or an uplink, which is never removed but moved
         case Route():
             return item.protocol == RTPROT_NFTNSR
+        case Address():
+            return item.label == PARKED
         case _:
             return isinstance(item, RULESET)
 

@@ -38,13 +38,41 @@ class Flows:
         return self.source_port is not None
 
 
+@frozen
+class Connection:
+    """A connected socket of the host, by both its ends."""
+
+    protocol: str
+    local: Address_
+    local_port: int
+    remote: Address_
+    remote_port: int
+
+    @property
+    def far(self) -> tuple[str, Address_, int, int]:
+        """All but the own address: what stays where that one is translated."""
+        return (self.protocol, self.remote, self.remote_port, self.local_port)
+
+
+@frozen
+class Flow:
+    """A connection, and the public end of it: what the far end talks to."""
+
+    connection: Connection
+    public: Address_
+    public_port: int
+
+
 def translates(item: Set) -> bool:
     """Whether `item` is a map from what a packet looks like to a destination."""
     return item.kind == "map" and bool(item.lines) and bool(_TRANSLATES.match(item.lines[0]))
 
 
 def flows_of(elements: frozenset[str], destinations: tuple[Address_, ...]) -> Iterator[Flows]:
-    """What the elements of such a map speak of, among flows to `destinations` (none: to any)."""
+    """What the elements of such a map speak of, among the flows to `destinations`.
+
+    Without `destinations` it is the flows to any.
+    """
     for element in sorted(elements):
         key, _, value = element.partition(" : ")
         *source, protocol, ports = key.split(" . ")

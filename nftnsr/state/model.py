@@ -31,6 +31,9 @@ OURS = "nftnsr"
 It lives in the kernel and dies with the namespace, so it can never be out of date.
 """
 
+PARKED = "lo:nftnsr"
+"""The label of an address that the host keeps on its loopback for connections that have it."""
+
 Address_: TypeAlias = IPv4Address | IPv6Address
 Interface_: TypeAlias = IPv4Interface | IPv6Interface
 Network_: TypeAlias = IPv4Network | IPv6Network

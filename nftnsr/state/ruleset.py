@@ -108,16 +108,16 @@ def batch(wanted: Iterable[Rule_], observed: Iterable[Rule_]) -> str:
     """
     want = {i.key: i for i in wanted}
     have = {i.key: i for i in observed}
-    stale = {_table_of(i) for k, i in have.items() if isinstance(i, Table) and want.get(k) != i}
-    kept = {_table_of(i) for i in have.values()} - stale
-    new = [i for i in want.values() if _table_of(i) not in kept]
+    stale = {table_of(i) for k, i in have.items() if isinstance(i, Table) and want.get(k) != i}
+    kept = {table_of(i) for i in have.values()} - stale
+    new = [i for i in want.values() if table_of(i) not in kept]
     commands = [f"delete table {family} {name}\n" for family, name in sorted(stale)]
     commands += [ruleset_text(new)]
     commands += [
         f"{command}\n"
         for command in _change(
-            {k: i for k, i in want.items() if _table_of(i) in kept},
-            {k: i for k, i in have.items() if _table_of(i) in kept},
+            {k: i for k, i in want.items() if table_of(i) in kept},
+            {k: i for k, i in have.items() if table_of(i) in kept},
         )
     ]
     return "".join(commands)
@@ -184,12 +184,13 @@ def _full(item: Chain | Set | Block) -> str:
     return f"{item.table[0]} {item.table[1]} {item.name}"
 
 
-def _table_of(item: Rule_) -> tuple[str, str]:
+def table_of(item: Rule_) -> tuple[str, str]:
+    """Family and name of the table that an item is, or is in."""
     return (item.family, item.name) if isinstance(item, Table) else item.table
 
 
 def _in(item: Rule_, table: tuple[str, str]) -> bool:
-    return _table_of(item) == table
+    return table_of(item) == table
 
 
 def _select(items: dict[tuple[object, ...], Rule_], kind: type[R]) -> dict[tuple[object, ...], R]:

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
 
 TABLE = ("inet", "nftnsr")
-"""Family and name of the one table that nftnsr keeps in a namespace."""
+"""Family and name of the table that nftnsr keeps in a router's namespace."""
+
+HANDOVER = ("ip", "nftnsr_handover")
+"""That of the table beside it, while there are connections older than the router."""
 
 
 def anonymous_set(elements: Iterable[str]) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_interface
 
 from attrs import evolve, frozen
 
 from nftnsr.compile import compile_host, compile_router, compile_spec
 from nftnsr.compile.families import families
+from nftnsr.compile.handover import places
 from nftnsr.compile.routing import router_routes
-from nftnsr.kernel.machine import Machine, Scope
+from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.scope import Scope
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.model import (
     HOST,
@@ -25,7 +27,7 @@ from nftnsr.state.model import (
     Sysctl,
     Table,
 )
-from nftnsr.transaction import records
+from nftnsr.transaction import handover, records
 from nftnsr.transaction.records import Record
 from nftnsr.transaction.remarks import lost_uplinks
 from nftnsr.transaction.transact import Goal, Intent
@@ -33,13 +35,25 @@ from nftnsr.transaction.transact import Goal, Intent
 
 def apply_intent(machine: Machine, spec: Spec) -> tuple[Intent, State]:
     """The intent of `apply`, and the state that was found."""
+    return _intent(machine, spec, handover.applied)
+
+
+def diff_intent(machine: Machine, spec: Spec) -> tuple[Intent, State]:
+    """As for `apply`, but what there is of a handover is as wanted."""
+    return _intent(machine, spec, handover.as_found)
+
+
+def _intent(
+    machine: Machine, spec: Spec, handed: Callable[[Machine, Router, State], State]
+) -> tuple[Intent, State]:
     kept = {router.name: records.read(router.name) for router in spec.routers}
     compiled = machine.normal_form(compile_spec(spec))
-    scope = _scope(compiled, kept.values())
+    scope = _scope(State.union((compiled, *map(places, spec.routers))), kept.values())
     found = machine.observe(scope)
     changes = {r.name: _Change.of(r, kept[r.name], found, compiled[HOST]) for r in spec.routers}
-    host = compiled[HOST].plus(i for change in changes.values() for i in change.released)
-    wanted = State({**compiled.namespaces, HOST: host})
+    released = _host(tuple(i for change in changes.values() for i in change.released))
+    handovers = (handed(machine, r, found) for r in spec.routers)
+    wanted = State.union((compiled, released, *handovers))
     ours = State.union(r.applied for r in kept.values() if r is not None)
     # What the uplinks are known by from now on: a crash may leave one under another name.
     goal = Goal(wanted, scope.learning(found), ours)
@@ -56,7 +70,8 @@ def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State
     found = machine.observe(scope)
     lost = lost_uplinks(kept, found)
     items = (i for record in kept for i in _given_back(machine, record, found))
-    wanted = _host(tuple(i for i in items if not any(_on(i, dev.name) for _, dev in lost)))
+    host = _host(tuple(i for i in items if not any(_on(i, dev.name) for _, dev in lost)))
+    wanted = State.union((host, *(handover.returned(machine, r, found) for r in kept)))
     goal = Goal(wanted, scope, State.union(r.applied for r in kept))
     remembered = {r.router: None for r in kept} | {r.router: r for r, _ in lost}
     return Intent("down", goal, remembered, restores=True), found
@@ -148,7 +163,8 @@ def _applied(router: Router) -> State:
     """Where the router lives, for a later observation: everything but the ruleset's contents."""
     space = compile_router(router)
     kept = tuple(i for i in space.items if not isinstance(i, RULESET) or isinstance(i, Table))
-    return State({HOST: compile_host(router), router.name: Namespace(kept)})
+    lives = State({HOST: compile_host(router), router.name: Namespace(kept)})
+    return State.union((lives, places(router)))
 
 
 def _on(item: Item, dev: str) -> bool:

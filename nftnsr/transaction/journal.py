@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from attrs import define, field, frozen
 
-from nftnsr.kernel.machine import Scope
+from nftnsr.kernel.scope import Scope
 from nftnsr.state import serial
 from nftnsr.state.model import State
 from nftnsr.state.operations import Operation

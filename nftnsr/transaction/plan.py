@@ -37,11 +37,12 @@ from nftnsr.state.model import (
     Link,
     Neighbour,
     Route,
+    Rule_,
     State,
     Sysctl,
 )
 from nftnsr.state.operations import Operation
-from nftnsr.state.ruleset import batch
+from nftnsr.state.ruleset import batch, table_of
 from nftnsr.transaction.forgotten import forgotten
 
 _DEV = re.compile(r"^net/ipv[46]/(?:conf|neigh)/([^/]+)/")
@@ -124,6 +125,7 @@ class _Planner:
             return
         if link.peer is not None:
             yield stage, _MAKE, self._veth(name, link)
+            link = _only(link, ("queue_length", "alias"))
         else:
             yield stage, _MAKE, op.MoveLink(link.name, self.moves[name, link.name], name)
             yield from _renames(name, link, link.name)
@@ -150,7 +152,9 @@ class _Planner:
                 if item.peer is not None:
                     yield _REST, _UNMAKE, op.DeleteLink(name, item.name)
             case Address():
-                yield stage, _UNADDRESS, op.DeleteAddress(name, item)
+                # A parked address serves until the uplink has moved.
+                last = _HOST if item.dev == "lo" else stage
+                yield last, _END, op.DeleteAddress(name, item)
             case Route():
                 yield stage, _UNROUTE, op.DeleteRoute(name, item)
             case Neighbour():
@@ -189,19 +193,28 @@ class _Planner:
             if isinstance(d, Add | Remove | Change) and isinstance(_item(d), RULESET)
         }
         for name in changed:
-            commands = batch(self.wanted[name].ruleset, self.observed[name].ruleset)
-            yield _SETUP, _END, op.LoadRuleset(name, commands)
+            wanted, observed = self.wanted[name].ruleset, self.observed[name].ruleset
+            # Tables that go serve until the uplink has moved.
+            going = _tables_of(observed) - _tables_of(wanted)
+            between = (*wanted, *(i for i in observed if table_of(i) in going))
+            for rank, old, new in (
+                ((_SETUP, _END), observed, between),
+                ((_HOST, _END), between, wanted),
+            ):
+                if commands := batch(new, old):
+                    yield *rank, op.LoadRuleset(name, commands)
         yield from self._flows()
 
     def _flows(self) -> Iterator[Ranked]:
         """Flows that the new ruleset would treat in another way, forgotten as soon as it holds.
 
-        A flow that begins between the two follows the new rules anyway.
+        A flow that begins between the two follows the new rules anyway. The host's own rules hold
+        with the move: an entry that is made again before it would be as the old one.
         """
         fresh = {d.namespace for d in self.differences if isinstance(d, AddNamespace)}
         for name in dict.fromkeys(d.namespace for d in self.differences):
             if name not in fresh and (forget := forgotten(name, self.differences, self.observed)):
-                yield _SETUP, _END, forget
+                yield *((_BURST, _MAKE) if name == HOST else (_SETUP, _END)), forget
 
     def _stage(self, name: str, item: Item) -> int:
         if name == HOST and isinstance(item, Route):
@@ -275,6 +288,10 @@ def _joined(operations: Iterable[Operation]) -> Iterator[Operation]:
             yield each
     if held is not None:
         yield held
+
+
+def _tables_of(ruleset: Iterable[Rule_]) -> frozenset[tuple[str, str]]:
+    return frozenset(table_of(item) for item in ruleset)
 
 
 def _item(each: Add | Remove | Change) -> Item:

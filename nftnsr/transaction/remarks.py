@@ -46,18 +46,18 @@ def about_managers(machine: Machine, spec: Spec, found: State) -> Iterator[Remar
 def about_ends(endings: Iterable[Ending]) -> Iterator[Remark]:
     """What ended with a namespace, and what it goes on for; looked at after its end."""
     for ending in endings:
-        name = ending.name
-        if ending.tables:
-            tables = ", ".join(ending.tables)
+        name, tables = ending.name, ", ".join(ending.tables)
+        if held := holders.holders(ending.inode):
+            contents = f"with no interface but {tables}" if tables else "empty"
+            yield Remark(
+                f"namespace {name} has lost its name and goes on, {contents}, for "
+                f"{', '.join(map(str, held))}",
+                "it ends when they do; nothing of this host's is in it",
+            )
+        elif tables:
             yield Remark(
                 f"namespace {name} ended with what nftnsr did not make in it: {tables}",
                 "add it again where it belongs",
-            )
-        if held := holders.holders(ending.inode):
-            yield Remark(
-                f"namespace {name} has lost its name and goes on, empty, for "
-                f"{', '.join(map(str, held))}",
-                "it ends when they do; nothing of this host's is in it",
             )
 
 

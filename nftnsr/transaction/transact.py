@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from attrs import define, field, frozen
 
 from nftnsr.kernel.errors import KernelError, Stale
-from nftnsr.kernel.machine import Machine, Scope
+from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.scope import Scope
 from nftnsr.state.difference import Add, Change, Difference, difference
 from nftnsr.state.model import HOST, State
 from nftnsr.state.operations import Operation

@@ -155,7 +155,8 @@ def _space(name: str) -> str:
         s/link-netn.*//; s/NO-CARRIER,//; s/,LOWER_UP//; s/state [A-Z]*//'
       ip -o address show | sed 's/^[0-9]*: //; s/valid_lft.*//; s/ tentative//; s/ nodad//' \
         | grep -vE 'fe80::[0-9a-f]+:' | sort -s -k1,1
-      (ip route show table all; ip -6 route show table all) | grep -vE '^local .* pref ' | sort
+      (ip route show table all; ip -6 route show table all) | grep -vE '^local .* pref ' \
+        | sed 's/ linkdown//' | sort
       ip neigh show nud permanent; ip neigh show proxy; ip -6 neigh show proxy
       nft -s list ruleset
       cd /proc/sys/net; grep -s . ipv4/ip_forward ipv[46]/{conf,neigh}/*/* || true

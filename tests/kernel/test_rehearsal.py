@@ -18,10 +18,10 @@ import pytest
 from attrs import evolve, frozen
 
 from nftnsr.kernel import namespaces
+from nftnsr.kernel.isolation import isolate
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import Result, World, probe, rehearse
-from nftnsr.rehearsal.isolation import isolate
 from nftnsr.rehearsal.rehearse import Apply
 from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
 from nftnsr.transaction.apply import apply_spec

@@ -15,9 +15,9 @@ import pytest
 
 from nftnsr.kernel import namespaces
 from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.isolation import isolate
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import Result, World, rehearse
-from nftnsr.rehearsal.isolation import isolate
 from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
 
 pytestmark = [

@@ -1,4 +1,4 @@
-"""The few rtnetlink requests that a rehearsal makes and an apply never does."""
+"""The few rtnetlink requests that a rehearsal makes to build a world, and an apply never does."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.rtnetlink import Rtnetlink
-from nftnsr.rehearsal.wiring import Wire
-from nftnsr.spec.model import Network
+from nftnsr.state.model import Link, Network_
 
-_FIRST_NEAR_INDEX = 100_000
+_FIRST_INDEX = 100_000
 
 
 @contextmanager
@@ -28,15 +27,17 @@ def rtnetlink() -> Iterator[Rtnetlink]:
         handle.close()
 
 
-def add_wire(wire: Wire, far_namespace: int) -> None:
-    """Make a veth pair, its far end in the namespace behind a file descriptor."""
-    with _request(f"cannot make the wire {wire.near.link}") as ip:
+def add_wire(near: Link, far: Link, number: int, far_namespace: int) -> None:
+    """Make a veth pair, its far end in the namespace behind a file descriptor.
+
+    No two of one world have the same `number`.
+    """
+    with _request(f"cannot make the wire {near.name}") as ip:
         # A link whose index equals its peer's counts as one without a peer: then the kernel takes
         # up to a second to see its carrier, and as long there is no IPv6 on it.
-        index = _FIRST_NEAR_INDEX + wire.number
-        far = {"ifname": wire.far.link, "address": wire.far.mac, "net_ns_fd": far_namespace}
-        near = {"ifname": wire.near.link, "address": wire.near.mac, "index": index}
-        ip.link("add", kind="veth", peer=far, **near)
+        index = _FIRST_INDEX + number
+        peer = {"ifname": far.name, "address": far.mac, "net_ns_fd": far_namespace}
+        ip.link("add", kind="veth", peer=peer, ifname=near.name, address=near.mac, index=index)
 
 
 def add_bridge(name: str, ports: tuple[str, ...]) -> None:
@@ -49,7 +50,7 @@ def add_bridge(name: str, ports: tuple[str, ...]) -> None:
         ip.link("set", index=index, state="up")
 
 
-def add_rule(source: Network, table: int) -> None:
+def add_rule(source: Network_, table: int) -> None:
     """Let what comes from `source` be routed by `table`."""
     with _request(f"cannot add a rule for {source}") as ip:
         family = {4: 2, 6: 10}[source.version]

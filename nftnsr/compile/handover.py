@@ -1,0 +1,182 @@
+"""Handover: connections that were open before the uplink moved go on after it.
+
+A connection keeps both its addresses for life. So while one lives whose own address the host has
+no more, the host keeps that address on its loopback, and tables of their own translate between
+it and the address that the host has now, flow by flow; the far end sees no difference.
+
+    applied:  far end <-> public --router's table--> veth's address --host's table--> public
+    down:     far end <-> public --host's table--> veth's address
+
+When the last such socket is closed, nothing of it is wanted any more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from hashlib import sha256
+from ipaddress import IPv4Interface
+
+from attrs import frozen
+
+from nftnsr.compile.families import family
+from nftnsr.spec.model import Router
+from nftnsr.state.flows import Connection, Flow, flows_of
+from nftnsr.state.model import (
+    HOST,
+    PARKED,
+    Address,
+    Address_,
+    Chain,
+    Item,
+    Namespace,
+    Set,
+    State,
+    Table,
+)
+from nftnsr.state.words import HANDOVER, anonymous_set
+
+# Before the router's own chains, and before the host's (docker's are at dstnat and srcnat): what
+# a packet is translated to is decided by the first that says anything.
+_PREROUTING = "type nat hook prerouting priority dstnat - 10; policy accept;"
+_POSTROUTING = "type nat hook postrouting priority srcnat - 10; policy accept;"
+_TYPE = "type ipv4_addr . inet_service . inet_proto . inet_service : ipv4_addr . inet_service"
+_IN, _OUT = "inward", "outward"
+_WORD = re.compile(r"[\w.-]{1,200}", re.ASCII)
+_SCOPE_HOST = 254  # so that it never becomes the source of a new connection
+
+End = tuple[Address_, int]
+
+
+@frozen
+class _Hop:
+    """How one table changes the host's end of a connection: as it comes in, and as it goes on."""
+
+    connection: Connection
+    outer: End
+    inner: End
+
+
+def applied(router: Router, flows: Collection[Flow]) -> State:
+    """What `flows` need while the uplink is in the router's namespace."""
+    each = family(router, 4)
+    if each is None or not each.host or not router.host.default_route:
+        return State({HOST: Namespace(), router.name: Namespace()})
+    veth = [i.ip for i in each.host]
+    in_router, in_host = [], []
+    for flow in _abroad(flows):
+        own = (flow.connection.local, flow.connection.local_port)
+        between = own if own[0] in veth else (veth[0], own[1])
+        in_router.append(_Hop(flow.connection, (flow.public, flow.public_port), between))
+        in_host.append(_Hop(flow.connection, between, own))
+    host: tuple[Item, ...] = (
+        *_parked({f.connection.local for f in flows} - set(veth)),
+        *_table(_host_table(router.name), router.host.interface, in_host),
+    )
+    space = _table(HANDOVER, router.uplink, in_router)
+    return State({HOST: Namespace(host), router.name: Namespace(space)})
+
+
+def returned(name: str, uplink: str, flows: Collection[Flow]) -> State:
+    """What `flows` need once the uplink is back in the host's namespace."""
+    hops = [
+        _Hop(f.connection, (f.public, f.public_port), (f.connection.local, f.connection.local_port))
+        for f in _abroad(flows)
+    ]
+    host: tuple[Item, ...] = (
+        *_parked({f.connection.local for f in flows} - {f.public for f in flows}),
+        *_table(_return_table(name), uplink, hops),
+    )
+    return State({HOST: Namespace(host)})
+
+
+def places(router: Router) -> State:
+    """Where there may be something of a handover, for an observation."""
+    ips = (i.ip for i in (*router.addresses, *router.host.addresses) if i.version == 4)
+    tables = (Table(*_host_table(router.name)), Table(*_return_table(router.name)))
+    host: tuple[Item, ...] = (*tables, *_parked(ips))
+    return State({HOST: Namespace(host), router.name: Namespace((Table(*HANDOVER),))})
+
+
+def among(found: State, places: State) -> State:
+    """The part of `found` that belongs to the handover with these `places`."""
+
+    def part(name: str) -> Namespace:
+        keys = places[name].by_key.keys()
+        items = found[name].items
+        return Namespace(
+            tuple(
+                i for i in items
+                if i.key in keys
+                or (isinstance(i, Chain | Set) and ("table", *i.table) in keys)
+            )
+        )  # fmt: skip
+
+    return State({name: part(name) for name in places.namespaces if name in found})
+
+
+def public_ends(found: State, name: str) -> Mapping[tuple[str, Address_, int, int], End]:
+    """(protocol, far address and port, own port) -> public end, as the tables found have it."""
+    ends: dict[tuple[str, Address_, int, int], End] = {}
+    for space, table in ((HOST, _return_table(name)), (name, HANDOVER)):
+        outward = found[space].by_key.get(("map", table, _OUT))
+        for each in flows_of(outward.elements, ()) if isinstance(outward, Set) else ():
+            assert each.source is not None and each.source_port is not None
+            assert each.protocol is not None and each.ports is not None
+            assert each.target is not None and each.target_port is not None
+            far = (each.source.network_address, each.source_port)
+            ends[(each.protocol, *far, each.ports[0])] = (each.target, each.target_port)
+    return ends
+
+
+def _table(table: tuple[str, str], dev: str, hops: Iterable[_Hop]) -> tuple[Item, ...]:
+    """A table that translates at `dev`; an end that stays the same needs no translation."""
+    hops = tuple(h for h in hops if h.outer != h.inner)
+    if not hops:
+        return ()
+    inward = frozenset(_element(h.connection, h.outer, h.inner) for h in hops)
+    outward = frozenset(_element(h.connection, h.inner, h.outer) for h in hops)
+    outer = anonymous_set(sorted({str(h.outer[0]) for h in hops}))
+    inner = anonymous_set(sorted({str(h.inner[0]) for h in hops}))
+    # nft wants to have seen a transport protocol before a port mapping.
+    ports = "meta l4proto { tcp, udp }"
+    come = f'iifname "{dev}" ip daddr {outer} {ports}'
+    go = f'oifname "{dev}" ip saddr {inner} {ports}'
+    dnat = f"{come} dnat ip to ip saddr . th sport . meta l4proto . th dport map @{_IN}"
+    snat = f"{go} snat ip to ip daddr . th dport . meta l4proto . th sport map @{_OUT}"
+    return (
+        Table(*table),
+        Set(table, "map", _IN, (_TYPE,), inward),
+        Set(table, "map", _OUT, (_TYPE,), outward),
+        Chain(table, "prerouting", _PREROUTING, (dnat,)),
+        Chain(table, "postrouting", _POSTROUTING, (snat,)),
+    )
+
+
+def _element(connection: Connection, from_: End, to: End) -> str:
+    far = f"{connection.remote} . {connection.remote_port}"
+    return f"{far} . {connection.protocol} . {from_[1]} : {to[0]} . {to[1]}"
+
+
+def _abroad(flows: Collection[Flow]) -> list[Flow]:
+    """Without those from the host to itself: the loopback alone keeps them."""
+    own = {f.connection.local for f in flows}
+    return [f for f in flows if f.connection.remote not in own]
+
+
+def _parked(addresses: Iterable[Address_]) -> tuple[Address, ...]:
+    found = (IPv4Interface((a, 32)) for a in sorted(addresses))
+    return tuple(Address("lo", i, scope=_SCOPE_HOST, label=PARKED) for i in found)
+
+
+def _host_table(router: str) -> tuple[str, str]:
+    return ("ip", f"nftnsr_handover_{_word(router)}")
+
+
+def _return_table(router: str) -> tuple[str, str]:
+    return ("ip", f"nftnsr_return_{_word(router)}")
+
+
+def _word(router: str) -> str:
+    """A router's name in nft's syntax, which has no quotes for the name of a table."""
+    return router if _WORD.fullmatch(router) else sha256(router.encode()).hexdigest()
