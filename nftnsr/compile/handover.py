@@ -121,21 +121,19 @@ def public_ends(found: State, name: str) -> Mapping[tuple[str, Address_, int, in
     for space, table in ((HOST, _return_table(name)), (name, HANDOVER)):
         outward = found[space].by_key.get(("map", table, _OUT))
         for each in flows_of(outward.elements, ()) if isinstance(outward, Set) else ():
-            assert each.source is not None and each.source_port is not None
-            assert each.protocol is not None and each.ports is not None
-            assert each.target is not None and each.target_port is not None
-            far = (each.source.network_address, each.source_port)
-            ends[(each.protocol, *far, each.ports[0])] = (each.target, each.target_port)
+            if (public := each.connection) and each.ports is not None:
+                far = (public.protocol, public.remote, public.remote_port)
+                ends[(*far, each.ports[0])] = (public.local, public.local_port)
     return ends
 
 
 def _table(table: tuple[str, str], dev: str, hops: Iterable[_Hop]) -> tuple[Item, ...]:
     """A table that translates at `dev`; an end that stays the same needs no translation."""
-    hops = tuple(h for h in hops if h.outer != h.inner)
+    hops = sorted((h for h in hops if h.outer != h.inner), key=str)
     if not hops:
         return ()
-    inward = frozenset(_element(h.connection, h.outer, h.inner) for h in hops)
-    outward = frozenset(_element(h.connection, h.inner, h.outer) for h in hops)
+    inward = _elements((h.connection, h.outer, h.inner) for h in hops)
+    outward = _elements((h.connection, h.inner, h.outer) for h in hops)
     outer = anonymous_set(sorted({str(h.outer[0]) for h in hops}))
     inner = anonymous_set(sorted({str(h.inner[0]) for h in hops}))
     # nft wants to have seen a transport protocol before a port mapping.
@@ -153,9 +151,14 @@ def _table(table: tuple[str, str], dev: str, hops: Iterable[_Hop]) -> tuple[Item
     )
 
 
-def _element(connection: Connection, from_: End, to: End) -> str:
-    far = f"{connection.remote} . {connection.remote_port}"
-    return f"{far} . {connection.protocol} . {from_[1]} : {to[0]} . {to[1]}"
+def _elements(translations: Iterable[tuple[Connection, End, End]]) -> frozenset[str]:
+    """One for each key: of two connections that differ in the host's address alone one lives on."""
+    found: dict[str, str] = {}
+    for connection, before, after in translations:
+        far = f"{connection.remote} . {connection.remote_port}"
+        key = f"{far} . {connection.protocol} . {before[1]}"
+        found.setdefault(key, f"{after[0]} . {after[1]}")
+    return frozenset(f"{key} : {value}" for key, value in found.items())
 
 
 def _abroad(flows: Collection[Flow]) -> list[Flow]:

@@ -65,7 +65,7 @@ class Entry:
 
 def entries(version: int, flows: Collection[Flows] = ()) -> Iterator[Entry]:
     """The TCP and UDP entries of a family, those at least that may be among `flows`."""
-    request = struct.pack("!BBH", _FAMILY[version], 0, 0) + _filter(version, flows)
+    request = _head(version) + _filter(version, flows)
     for body in netlink.dump(NETLINK_NETFILTER, _GET, request, "cannot list conntrack entries"):
         if entry := _entry(body, version):
             yield entry
@@ -76,25 +76,22 @@ def forget(flows: Collection[Flows], kept: Collection[Flows]) -> int:
 
     Returns how many were deleted; an entry that ended meanwhile is as wanted.
     """
-    stale, right = _Index(flows), _Index(kept)
-    return sum(_forget(version, flows, stale, right) for version in _versions(flows))
+    requests = [_delete(c.local.version, _packet(c)) for f in flows if (c := f.connection)]
+    wide = [f for f in flows if f.connection is None]
+    stale, right = _Index(wide), _Index(kept)
+    for version in _versions(wide):
+        for entry in entries(version, wide):
+            concerned = any(_looks(entry.original, f) for f in stale.near(entry.original))
+            if concerned and not _as_wanted(entry, right):
+                requests.append(_delete(version, entry.handle))
+    gone = frozenset({errno.ENOENT})
+    return netlink.perform(NETLINK_NETFILTER, requests, gone, "cannot delete conntrack entries")
 
 
 def public_end(connection: Connection) -> tuple[Address_, int] | None:
     """What the far end of a connection talks to, if this namespace translates it."""
     version = connection.local.version
-    proto = [
-        attribute(_PROTO_NUM, bytes([_NUMBERS[connection.protocol]])),
-        attribute(_PROTO_SRC_PORT, struct.pack("!H", connection.local_port)),
-        attribute(_PROTO_DST_PORT, struct.pack("!H", connection.remote_port)),
-    ]
-    ends = zip(_ADDRESSES[version], (connection.local, connection.remote), strict=True)
-    addresses = [attribute(kind, address.packed) for kind, address in ends]
-    # The kernel finds an entry by either of its directions.
-    packet = nested(
-        _CTA_TUPLE_ORIG, nested(_CTA_TUPLE_IP, *addresses), nested(_CTA_TUPLE_PROTO, *proto)
-    )
-    request = struct.pack("!BBH", _FAMILY[version], 0, 0) + packet
+    request = _head(version) + _packet(connection)
     answer = netlink.ask(NETLINK_NETFILTER, _GET, request, errno.ENOENT, "cannot ask conntrack")
     entry = None if answer is None else _entry(answer, version)
     if entry is None:
@@ -105,24 +102,28 @@ def public_end(connection: Connection) -> tuple[Address_, int] | None:
     return outside.destination, outside.port
 
 
-def _forget(version: int, flows: Collection[Flows], stale: _Index, right: _Index) -> int:
-    head = struct.pack("!BBH", _FAMILY[version], 0, 0)
-
-    def requests() -> Iterator[bytes]:
-        for entry in entries(version, flows):
-            if _concerned(entry, stale) and not _as_wanted(entry, right):
-                yield netlink.message(_DELETE, netlink.REQUEST | netlink.ACK, head + entry.handle)
-
-    gone = frozenset({errno.ENOENT})
-    what = "cannot delete conntrack entries"
-    return netlink.perform(NETLINK_NETFILTER, tuple(requests()), gone, what)
+def _delete(version: int, which: bytes) -> bytes:
+    return netlink.message(_DELETE, netlink.REQUEST | netlink.ACK, _head(version) + which)
 
 
-def _concerned(entry: Entry, stale: _Index) -> bool:
-    if any(_looks(entry.original, f) for f in stale.near(entry.original)):
-        return True
-    # One flow told by both its ends is the same flow whoever of them began it.
-    return any(f.single and _looks(entry.reply, f) for f in stale.near(entry.reply))
+def _head(version: int) -> bytes:
+    return struct.pack("!BBH", _FAMILY[version], 0, 0)
+
+
+def _packet(connection: Connection) -> bytes:
+    """What a connection's own end sends: the kernel finds an entry by either of its directions."""
+    proto = [
+        attribute(_PROTO_NUM, bytes([_NUMBERS[connection.protocol]])),
+        attribute(_PROTO_SRC_PORT, struct.pack("!H", connection.local_port)),
+        attribute(_PROTO_DST_PORT, struct.pack("!H", connection.remote_port)),
+    ]
+    ends = zip(
+        _ADDRESSES[connection.local.version], (connection.local, connection.remote), strict=True
+    )
+    addresses = [attribute(kind, address.packed) for kind, address in ends]
+    return nested(
+        _CTA_TUPLE_ORIG, nested(_CTA_TUPLE_IP, *addresses), nested(_CTA_TUPLE_PROTO, *proto)
+    )
 
 
 def _as_wanted(entry: Entry, right: _Index) -> bool:
@@ -141,7 +142,6 @@ def _looks(packet: Tuple, flows: Flows) -> bool:
         and (flows.ports is None or flows.ports[0] <= packet.port <= flows.ports[1])
         and (not flows.destinations or packet.destination in flows.destinations)
         and (flows.source is None or packet.source in flows.source)
-        and flows.source_port in (None, packet.source_port)
     )
 
 
@@ -171,8 +171,6 @@ def _versions(flows: Collection[Flows]) -> tuple[int, ...]:
 
 def _filter(version: int, flows: Collection[Flows]) -> bytes:
     """The attributes that let the kernel leave out what none of `flows` can be."""
-    if any(f.single for f in flows):
-        return b""  # they may be found by their answers
     protocol = _common(flows, lambda f: f.protocol)
     ports = _common(flows, lambda f: f.ports)
     # Flows to no address of this family are none of its; those to any address have no filter.

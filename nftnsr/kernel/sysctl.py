@@ -47,7 +47,7 @@ def write(settings: Iterable[Sysctl]) -> None:
         path, value = ROOT / setting.path, setting.value
         try:
             # Some act when they are written, even with the value they have.
-            if _value(path) != value:
+            if not _has(path, value):
                 path.write_text(value)
         except OSError as error:
             name = setting.path.replace("/", ".")
@@ -70,6 +70,12 @@ def _file(path: str, called: Mapping[str, str]) -> Path:
 
 def _name(setting: Sysctl) -> str:
     return setting.path.rsplit("/", 1)[1]
+
+
+def _has(path: Path, value: str) -> bool:
+    with suppress(OSError):  # a secret cannot be read before it has been set
+        return _value(path) == value
+    return False
 
 
 def _is_setting(path: Path) -> bool:

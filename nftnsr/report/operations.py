@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import assert_never
 
-from nftnsr.report.words import address_words, dev_words, link_words, route_words
+from nftnsr.report.words import address_words, dev_words, route_words, shape_words
 from nftnsr.state import operations as op
 from nftnsr.state.flows import Flows
 from nftnsr.state.model import HOST, OURS, Link, Neighbour, Route
@@ -41,11 +41,7 @@ def operation_lines(operation: Operation) -> Iterator[str]:
         case op.RenameLink(name, dev, new):
             yield f"{_ip(name)} link set {dev_words(dev)} name {quote(new)}"
         case op.SetLink(name, link):
-            plain = Link(
-                link.name, link.up, None, link.mac, link.mtu, link.queue_length, link.alias
-            )
-            shape = " ".join(word for word in link_words(plain) if word not in ("up", "down"))
-            yield f"{_ip(name)} link set {dev_words(link.name)} {shape}"
+            yield f"{_ip(name)} link set {dev_words(link.name)} {' '.join(shape_words(link))}"
         case op.SetUp(name, dev, up):
             yield f"{_ip(name)} link set {dev_words(dev)} {'up' if up else 'down'}"
         case op.AddAddress(name, address):
@@ -69,7 +65,7 @@ def operation_lines(operation: Operation) -> Iterator[str]:
         case op.LoadRuleset(name, commands):
             yield f"{_inside(name)}nft -f - <<'EOF'\n{commands}EOF"
         case op.ForgetFlows(name, flows, _):
-            yield from (f"{_inside(name)}{line}" for f in flows for line in _conntrack(f))
+            yield from (line for f in flows for line in _conntrack(name, f))
         case _:
             assert_never(operation)
 
@@ -99,8 +95,9 @@ def _neighbour(neighbour: Neighbour) -> str:
     return f"{neighbour.address} lladdr {neighbour.mac} {dev_words(neighbour.dev)} nud permanent"
 
 
-def _conntrack(flows: Flows) -> Iterator[str]:
+def _conntrack(name: str, flows: Flows) -> Iterator[str]:
     """conntrack(8) knows no ranges of ports, and fails where there is nothing to delete."""
+    inside = _inside(name)
     for destination in flows.destinations or (None,):
         words = ["conntrack -D"]
         if flows.protocol is not None:
@@ -112,12 +109,14 @@ def _conntrack(flows: Flows) -> Iterator[str]:
         if flows.source_port is not None:
             words.append(f"--orig-port-src {flows.source_port}")
         if flows.ports is None:
-            yield " ".join([*words, "|| true"])
+            yield inside + " ".join([*words, "|| true"])
         elif flows.ports[0] == flows.ports[1]:
-            yield " ".join([*words, f"--orig-port-dst {flows.ports[0]} || true"])
+            yield inside + " ".join([*words, f"--orig-port-dst {flows.ports[0]} || true"])
         else:
             loop = f"for port in $(seq {flows.ports[0]} {flows.ports[1]}); do"
-            yield " ".join([loop, *words, "--orig-port-dst $port || true; done"])
+            line = " ".join([loop, *words, "--orig-port-dst $port || true; done"])
+            # A loop is no program that could be run in a namespace.
+            yield f"{inside}sh -c {quote(line)}" if inside else line
 
 
 def _ip(name: str, route: Route | None = None) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import assert_never
 
+from attrs import evolve
+
 from nftnsr.state.model import (
     HOST,
     RT_MAIN,
@@ -59,13 +61,18 @@ def link_words(link: Link) -> Iterator[str]:
     if link.peer is not None:
         namespace, name = link.peer
         yield f"type veth peer {name} in {namespace_words(namespace)}"
+    yield from shape_words(evolve(link, alias=link.alias or None))
+    yield "up" if link.up else "down"
+
+
+def shape_words(link: Link) -> Iterator[str]:
+    """What of a link `ip link set` can set, but for its name and whether it is up."""
     for word, value in (
         ("address", link.mac), ("mtu", link.mtu), ("txqlen", link.queue_length),
-        ("alias", quote(link.alias) if link.alias else None),
+        ("alias", None if link.alias is None else quote(link.alias)),
     ):  # fmt: skip
         if value is not None:
             yield f"{word} {value}"
-    yield "up" if link.up else "down"
 
 
 def address_words(address: Address) -> str:
@@ -90,18 +97,19 @@ def address_words(address: Address) -> str:
 
 def route_words(route: Route) -> str:
     """A route as `ip route` prints it."""
-    default = route.destination.prefixlen == 0
+    version, default = route.destination.version, route.destination.prefixlen == 0
     head = _KINDS.get(route.kind, f"type {route.kind} ")
     words = [head + ("default" if default else str(route.destination))]
     if len(route.hops) == 1:
-        words += hop_words(route.hops[0])
+        words += hop_words(route.hops[0], version)
     else:
-        words += [w for h in route.hops for w in ("nexthop", *hop_words(h), f"weight {h.weight}")]
+        for hop in route.hops:
+            words += ["nexthop", *hop_words(hop, version), f"weight {hop.weight}"]
     if route.tos:
         words.append(f"tos {route.tos:#x}")
     if route.table != RT_MAIN:
         words.append(f"table {route.table}")
-    if route.scope and route.destination.version == 4:
+    if route.scope and version == 4:
         words.append(f"scope {_SCOPES.get(route.scope, route.scope)}")
     if route.source is not None:
         words.append(f"src {route.source}")
@@ -111,9 +119,10 @@ def route_words(route: Route) -> str:
     return " ".join([*words, f"proto {route.protocol}"])
 
 
-def hop_words(hop: Hop) -> Iterator[str]:
+def hop_words(hop: Hop, version: int) -> Iterator[str]:
+    """The words of one next hop of a route of this IP version."""
     if hop.via is not None:
-        yield f"via {hop.via}"
+        yield f"via {hop.via}" if hop.via.version == version else f"via inet6 {hop.via}"
     if hop.dev is not None:
         yield dev_words(hop.dev)
     if hop.onlink:

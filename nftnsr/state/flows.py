@@ -20,25 +20,6 @@ _TRANSLATES = re.compile(
 
 
 @frozen
-class Flows:
-    """Every flow whose first packet looks so; what is None, or empty, may be anything."""
-
-    destinations: tuple[Address_, ...] = ()
-    protocol: str | None = None
-    ports: tuple[int, int] | None = None
-    source: Network_ | None = None
-    source_port: int | None = None
-    target: Address_ | None = None
-    """The address that the destination was translated to."""
-    target_port: int | None = None
-
-    @property
-    def single(self) -> bool:
-        """Whether it is one flow, told by both its ends."""
-        return self.source_port is not None
-
-
-@frozen
 class Connection:
     """A connected socket of the host, by both its ends."""
 
@@ -52,6 +33,30 @@ class Connection:
     def far(self) -> tuple[str, Address_, int, int]:
         """All but the own address: what stays where that one is translated."""
         return (self.protocol, self.remote, self.remote_port, self.local_port)
+
+
+@frozen
+class Flows:
+    """Every flow whose first packet looks so; what is None, or empty, may be anything."""
+
+    destinations: tuple[Address_, ...] = ()
+    protocol: str | None = None
+    ports: tuple[int, int] | None = None
+    source: Network_ | None = None
+    source_port: int | None = None
+    target: Address_ | None = None
+    """The address that the destination was translated to."""
+    target_port: int | None = None
+
+    @property
+    def connection(self) -> Connection | None:
+        """The one that it is, if it is told by both its ends; the own one is where it leads."""
+        if self.protocol is None or self.source is None or self.source_port is None:
+            return None
+        if self.target is None or self.target_port is None:
+            return None
+        far = (self.source.network_address, self.source_port)
+        return Connection(self.protocol, self.target, self.target_port, *far)
 
 
 @frozen

@@ -12,12 +12,19 @@ from nftnsr.spec.model import Spec
 from nftnsr.state.model import HOST, State
 from nftnsr.transaction import journal, records
 from nftnsr.transaction.ending import obstacles_to_end
-from nftnsr.transaction.intents import apply_intent, down_intent, uplink_scope
+from nftnsr.transaction.intents import apply_intent, down_intent, rollback_intent, uplink_scope
 from nftnsr.transaction.lockout import lockouts
 from nftnsr.transaction.preflight import Obstacle, obstacles
 from nftnsr.transaction.records import Record
-from nftnsr.transaction.remarks import Ending, about_ends, about_lost, about_managers, lost_uplinks
-from nftnsr.transaction.transact import Goal, Intent, Outcome, Terms, transact
+from nftnsr.transaction.remarks import (
+    Ending,
+    about_ends,
+    about_lasting,
+    about_lost,
+    about_managers,
+    lost_uplinks,
+)
+from nftnsr.transaction.transact import Intent, Outcome, Terms, transact
 
 _RETURN_SECONDS = 3.0
 
@@ -60,7 +67,8 @@ def take_down(machine: Machine, kept: Iterable[Record], terms: Terms | None = No
     lost = lost_uplinks(kept, found)
     endings = [Ending.of(machine, name) for name in found.namespaces if name != HOST]
     outcome = transact(machine, intent, found, terms)
-    return evolve(outcome, remarks=(*about_lost(lost), *about_ends(endings)))
+    remarks = (*about_lost(lost), *about_lasting(intent.records, lost), *about_ends(endings))
+    return evolve(outcome, remarks=remarks)
 
 
 def look(
@@ -96,9 +104,4 @@ def _records(spec: Spec) -> tuple[Record, ...]:
 def roll_back(machine: Machine) -> Outcome | None:
     """Undo the last committed transaction; None where this boot has seen none."""
     done = journal.last()
-    if done is None:
-        return None
-    entry = done.entry
-    found = machine.observe(entry.scope)
-    intent = Intent("rollback", Goal(entry.found, entry.scope, entry.ours), entry.records)
-    return transact(machine, intent, found)
+    return None if done is None else transact(machine, *rollback_intent(machine, done.entry))

@@ -23,11 +23,11 @@ def as_found(_: Machine, router: Router, found: State) -> State:
 
 
 def returned(machine: Machine, record: Record, found: State) -> State:
-    """For those with the veth's address, when the uplink comes back to the host."""
+    """For those with the veth's address, when the uplink comes back to the host, or is back."""
     uplink = next((i.name for i in record.before[HOST].items if isinstance(i, Link)), None)
-    if uplink is None or record.router not in found:
-        return State({})
     flows = tuple(_translated(machine, record, found))
+    if uplink is None or not flows:
+        return State({})
     return machine.normal_form(handover.returned(record.router, uplink, flows))
 
 
@@ -47,8 +47,10 @@ def _translated(machine: Machine, record: Record, found: State) -> Iterator[Flow
     veth = (i for i in record.applied[HOST].items if isinstance(i, Address) and i.dev != "lo")
     inside = {i.interface.ip for i in veth if i.interface.version == 4}
     known = handover.public_ends(found, record.router)
+    there = record.router in found
     for each in machine.connections():
         if each.local in inside:
-            end = machine.public_end(record.router, each) or known.get(each.far)
+            end = machine.public_end(record.router, each) if there else None
+            end = end or known.get(each.far)
             if end is not None and end[0] in restored:
                 yield Flow(each, *end)

@@ -28,6 +28,7 @@ from nftnsr.state.model import (
     Table,
 )
 from nftnsr.transaction import handover, records
+from nftnsr.transaction.journal import Entry
 from nftnsr.transaction.records import Record
 from nftnsr.transaction.remarks import lost_uplinks
 from nftnsr.transaction.transact import Goal, Intent
@@ -63,7 +64,8 @@ def _intent(
 def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State]:
     """The intent of `down` for the routers of these records, and the state that was found.
 
-    Of an uplink that is gone nothing is wanted, and its record is kept for when it is back.
+    Of an uplink that is gone nothing is wanted, and its record is kept for when it is back. So it
+    is while connections live on whose address has gone with the veth.
     """
     kept = tuple(kept)
     scope = _scope(State({}), kept)
@@ -71,10 +73,19 @@ def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State
     lost = lost_uplinks(kept, found)
     items = (i for record in kept for i in _given_back(machine, record, found))
     host = _host(tuple(i for i in items if not any(_on(i, dev.name) for _, dev in lost)))
-    wanted = State.union((host, *(handover.returned(machine, r, found) for r in kept)))
+    returned = {r.router: handover.returned(machine, r, found) for r in kept}
+    wanted = State.union((host, *returned.values()))
     goal = Goal(wanted, scope, State.union(r.applied for r in kept))
-    remembered = {r.router: None for r in kept} | {r.router: r for r, _ in lost}
+    lasting = {r.router: r for r in kept if returned[r.router].namespaces}
+    remembered = {r.router: None for r in kept} | lasting | {r.router: r for r, _ in lost}
     return Intent("down", goal, remembered, restores=True), found
+
+
+def rollback_intent(machine: Machine, entry: Entry) -> tuple[Intent, State]:
+    """The intent to undo a transaction that was committed, and the state that was found."""
+    spaces = {n: Namespace(_without_leases(s.items)) for n, s in entry.found.namespaces.items()}
+    goal = Goal(State(spaces), entry.scope, entry.ours)
+    return Intent("rollback", goal, entry.records), machine.observe(entry.scope)
 
 
 def uplink_scope(spec: Spec) -> Scope:
@@ -101,8 +112,12 @@ def _given_back(machine: Machine, record: Record, found: State) -> tuple[Item, .
             # No namespace, after a reboot say: the uplink is somebody else's business now.
             mine = (i for i in found[HOST].items if any(_on(i, link.name) for link in here))
             return tuple(evolve(i, called=i.name) if isinstance(i, Link) else i for i in mine)
-    # The lease that an address had ended while it was away: whoever renews leases sets it anew.
-    return tuple(evolve(i, lifetime=None) if isinstance(i, Address) else i for i in before)
+    return _without_leases(before)
+
+
+def _without_leases(items: Iterable[Item]) -> tuple[Item, ...]:
+    """What comes back after a time: leases have ended meanwhile, and who renews them sets them."""
+    return tuple(evolve(i, lifetime=None) if isinstance(i, Address) else i for i in items)
 
 
 def _is_bare(link: Link, host: Namespace) -> bool:

@@ -6,6 +6,8 @@
     3  the host's routes
     4  what is left over: links and namespaces that go
 
+What a handover needs is there before the burst, and goes after it; connection tracking forgets
+in the burst what it knew of the connections concerned, while there is nobody to remind it.
 Within a stage: links, sysctls, addresses, up, neighbours, routes. The same order serves every
 direction; undo and `down` are plans towards another state.
 """

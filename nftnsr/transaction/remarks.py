@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
@@ -70,6 +70,20 @@ def lost_uplinks(kept: Iterable[Record], found: State) -> tuple[tuple[Record, Li
         for item in record.before[HOST].items
         if isinstance(item, Link) and item.peer is None and item.name not in there
     )
+
+
+def about_lasting(
+    kept: Mapping[str, Record | None], lost: Iterable[tuple[Record, Link]]
+) -> Iterator[Remark]:
+    """Connections that outlive the veth, and what keeps them alive until they end."""
+    gone = {record.router for record, _ in lost}
+    for name, record in kept.items():
+        if record is not None and name not in gone:
+            yield Remark(
+                f"connections over router {name} go on; for them its address stays on lo, and a "
+                "table that translates",
+                f"nftnsr down {name} takes both away when they have ended",
+            )
 
 
 def about_lost(lost: Iterable[tuple[Record, Link]]) -> Iterator[Remark]:

@@ -17,7 +17,7 @@ from nftnsr.spec import parse
 from nftnsr.state import operations as op
 from nftnsr.transaction.apply import apply_spec
 
-from .conftest import ARTICLE
+from .conftest import ARTICLE, sh
 
 ONE = parse(ARTICLE, "one.toml")
 TWO = parse(ARTICLE.replace('"22/tcp"', '"22/tcp", "8080/tcp -> 192.168.158.9:80"'), "two.toml")
@@ -57,6 +57,32 @@ def test_apply_of_what_is_there_is_no_commit(world: World) -> None:
         number = router.run(generation)
         assert apply_spec(machine, ONE).operations == ()
         assert router.run(generation) == number
+
+
+@define
+class Disturbed(Machine):
+    """A machine on which somebody else changes the ruleset just before we do, so many times."""
+
+    command: str = ""
+    times: int = 1
+
+    def perform(self, operation: op.Operation) -> None:
+        if isinstance(operation, op.LoadRuleset) and self.times > 0:
+            self.times -= 1
+            sh(f"ip netns exec ens3 nft '{self.command}'")
+        Machine.perform(self, operation)
+
+
+def test_change_by_somebody_else_in_between_is_seen_and_planned_for(world: World) -> None:
+    """Blindly flushed and refilled, the chain would still be there; the table would not."""
+    with Disturbed(command="flush table inet nftnsr", times=3) as machine:
+        outcome = apply_spec(machine, TWO)
+        assert [type(o) for o in outcome.operations].count(op.LoadRuleset) == 1
+        assert apply_spec(machine, TWO).operations == ()
+    with Disturbed(command="delete table inet nftnsr") as machine:
+        apply_spec(machine, ONE)
+        assert machine.times == 0
+        assert apply_spec(machine, ONE).operations == ()
 
 
 @define
