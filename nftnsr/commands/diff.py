@@ -13,6 +13,7 @@ from nftnsr.transaction import journal
 from nftnsr.transaction.apply import Refused
 from nftnsr.transaction.intents import diff_intent
 from nftnsr.transaction.journal import Unfinished
+from nftnsr.transaction.lock import holder
 from nftnsr.transaction.preflight import obstacles
 
 
@@ -26,18 +27,24 @@ def run(options: Options, console: Console) -> int:
         raise Refused(not_ours)
     differences = difference(intent.goal.wanted, found, intent.goal.ours)
     unfinished = journal.unfinished()
+    # Before a change is over its journal looks as if it had been cut off.
+    changing = holder()
+    cut_off = changing is None and unfinished is not None and unfinished.phase != "unconfirmed"
     console.document(
         {
             "same": not differences,
             "differences": differences_json(differences),
             "obstacles": [o.message for o in in_the_way],
             "unfinished": None if unfinished is None else unfinished.phase,
+            "changing": changing,
         }
     )
-    if unfinished is not None:
+    if changing is not None:
+        console.warn(f"nftnsr: pid {changing} is changing this machine at this moment")
+    elif unfinished is not None:
         console.warn(f"nftnsr: {unfinished_words(unfinished)}")
     if not differences:
-        return OK
+        return DIFFERS if cut_off else OK
     console.say(differences_text(differences, colour=console.colour))
     for obstacle in in_the_way:
         console.warn(f"nftnsr: {obstacle.message}\n  hint: {obstacle.hint}")

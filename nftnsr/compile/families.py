@@ -46,6 +46,12 @@ class Family:
         """The part of `inside` that may go out: all of IPv4 (it is masqueraded), no ULA."""
         return tuple(n for n in self.inside if not is_ula(n))
 
+    @property
+    def open(self) -> tuple[Network, ...]:
+        """The host's own addresses that the internet can reach: IPv6 ones, but no ULA."""
+        own = self.inside[: len(self.host)]
+        return tuple(n for n in own if self.version == 6 and not is_ula(n))
+
     def reaches(self, address: Address) -> bool:
         """Whether the veth's router end has `address` on its link."""
         return any(address in i.network for i in self.router)

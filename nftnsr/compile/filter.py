@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nftnsr.compile.families import Family, families, family, is_ula
+from nftnsr.compile.families import Family, families, family
 from nftnsr.compile.nat import sources
 from nftnsr.spec.model import Forward, Router
 from nftnsr.state.model import Chain, Set
@@ -21,7 +21,7 @@ _ANYONE, _SOURCES = "inbound_ipv6", "inbound_ipv6_sources"
 def sets(router: Router) -> Iterator[Set]:
     """The host's ports that are open over IPv6, where `inbound_ipv6` is "forwards"."""
     each = family(router, 6)
-    if each is None or not _closed(router) or not _reachable(each):
+    if each is None or not _closed(router) or not each.open:
         return
     here = [f for f in router.forward if f.target is None and f.target_port is None]
     port = "inet_proto . inet_service"
@@ -59,7 +59,7 @@ def _rules(router: Router) -> Iterator[str]:
 
 
 def _inbound(router: Router, each: Family) -> Iterator[str]:
-    own = _reachable(each)
+    own = [nft_network(n) for n in each.open]
     if not own:
         return
     to_host = f'iifname "{router.uplink}" oifname "{router.host.peer}" '
@@ -73,11 +73,6 @@ def _inbound(router: Router, each: Family) -> Iterator[str]:
         yield f"{to_host} meta l4proto . th dport @{_ANYONE} accept"
     if _SOURCES in used:
         yield f"{to_host} ip6 saddr . meta l4proto . th dport @{_SOURCES} accept"
-
-
-def _reachable(each: Family) -> list[str]:
-    """The host's addresses that somebody outside can have packets for."""
-    return [nft_network(n) for n in each.inside[: len(each.host)] if not is_ula(n)]
 
 
 def _from_sources(forward: Forward, each: Family) -> Iterator[str]:

@@ -15,7 +15,7 @@ def reaches_host(router: Router, client: Address, port: int) -> bool:
 def stays_open(router: Router, client: Address, address: Address, port: int) -> bool:
     """Whether TCP from `client` to `port` of the host's own IPv6 `address` goes on to be let in."""
     each = family(router, address.version)
-    if each is None or address not in [i.ip for i in each.host] or address.version != 6:
+    if each is None or not any(address in network for network in each.open):
         return False
     if router.inbound_ipv6 == "open" or not router.forward_filter:
         return True

@@ -14,6 +14,10 @@ from nftnsr.transaction.journal import directory
 class Busy(Exception):
     """Another nftnsr holds the lock."""
 
+    def __init__(self, pid: str) -> None:
+        super().__init__(f"another nftnsr (pid {pid}) is changing this machine")
+        self.pid = pid
+
 
 @contextmanager
 def lock(wait: float = 0.0, on_wait: Callable[[str], None] = lambda _: None) -> Iterator[None]:
@@ -32,6 +36,15 @@ def lock(wait: float = 0.0, on_wait: Callable[[str], None] = lambda _: None) -> 
         os.close(descriptor)
 
 
+def holder() -> str | None:
+    """The pid of whoever is changing this machine at this moment, if anybody is."""
+    try:
+        with lock():
+            return None
+    except Busy as busy:
+        return busy.pid
+
+
 def _acquire(descriptor: int, wait: float, on_wait: Callable[[str], None]) -> None:
     deadline = time.monotonic() + wait
     told = False
@@ -39,11 +52,11 @@ def _acquire(descriptor: int, wait: float, on_wait: Callable[[str], None]) -> No
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode() or "?"
+            pid = os.pread(descriptor, 32, 0).decode() or "?"
             if time.monotonic() >= deadline:
-                raise Busy(f"another nftnsr (pid {holder}) is changing this machine") from None
+                raise Busy(pid) from None
             if not told:
-                on_wait(holder)
+                on_wait(pid)
                 told = True
             time.sleep(0.05)
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
@@ -73,11 +74,12 @@ class Segment:
 def segment(box: None) -> Iterator[Segment]:
     """A host with a configured uplink ens3, as the article's VPS has it before the first apply."""
     with Room.scratch() as provider:
-        _add_uplink(provider)
+        add_uplink(provider)
         yield Segment(provider)
 
 
-def _add_uplink(provider: Room) -> None:
+def add_uplink(provider: Room) -> None:
+    """Give the host its uplink, whose other end the provider has."""
     # ip(8) takes the number of a thread, too, for the namespace it is in.
     thread = provider.run(lambda: Path("/proc/thread-self").readlink().name)
     sh(f"""
@@ -128,6 +130,14 @@ def article() -> Spec:
 def machine(box: None) -> Iterator[Machine]:
     with Machine() as machine:
         yield machine
+
+
+def until_gone(link: str) -> None:
+    """Wait for a link to go; it does so in the kernel's own time after its namespace ended."""
+    deadline = time.monotonic() + 20
+    while f" {link}: " in sh("ip -o link").replace("@", ": "):
+        assert time.monotonic() < deadline, f"{link} is still there"
+        time.sleep(0.01)
 
 
 def everything() -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.generation import generation
 from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.namespaces import Room
 from nftnsr.spec import parse
 from nftnsr.spec.model import Spec
 from nftnsr.state.difference import difference
@@ -35,13 +37,12 @@ def test_apply_reaches_what_it_wants(machine: Machine, segment: Segment, article
 
 def test_second_apply_changes_nothing(machine: Machine, segment: Segment, article: Spec) -> None:
     apply_spec(machine, article)
-    generation = "ip netns exec ens3 nft monitor & sleep 0.3; kill $!"
     before = everything()
-    monitor = sh(f"({generation}) 2>&1")
-    outcome = apply_spec(machine, article)
-    assert outcome.operations == ()
+    with Room.named("ens3") as router:
+        number = router.run(generation)
+        assert apply_spec(machine, article).operations == ()
+        assert router.run(generation) == number
     assert_same(everything(), before)
-    assert monitor.strip() == ""
 
 
 def test_down_gives_back_all_that_the_host_had(

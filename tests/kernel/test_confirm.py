@@ -224,3 +224,18 @@ def test_ssh_over_ipv6_goes_on_where_it_stays_open(
     path.write_text(ARTICLE.replace("forward ", f'inbound_ipv6 = "{inbound}"\nforward '))
     session = f"2001:db8::9 50000 2123:2134:abc:ddd::2 {port}"
     nftnsr("apply", str(path), check=2 if refused else 0, SSH_CONNECTION=session)
+
+
+def test_diff_of_what_was_cut_off_is_a_difference(segment: Segment, spec: str) -> None:
+    """All is as the spec says, and the next changing command undoes it."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "nftnsr", "apply", "--check", "sleep 30", spec]
+    apply = subprocess.Popen(command, env=env, start_new_session=True, stdout=subprocess.DEVNULL)
+    assert until(lambda: children(apply.pid), 10)
+    assert f"pid {apply.pid} is changing this machine" in nftnsr("diff", spec).stderr
+    os.killpg(apply.pid, signal.SIGKILL)
+    apply.wait()
+    done = nftnsr("diff", spec, check=1)
+    assert done.stdout == ""
+    assert "ended in the middle; `nftnsr recover` undoes it" in done.stderr
+    nftnsr("recover")

@@ -12,11 +12,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from nftnsr.kernel import rtnetlink
 from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.managers import managers
 from nftnsr.kernel.namespaces import Room
 from nftnsr.spec import parse
 from nftnsr.spec.model import Spec
@@ -28,7 +31,7 @@ from nftnsr.transaction.apply import Refused, apply_spec, take_down
 from nftnsr.transaction.intents import apply_intent
 from nftnsr.transaction.transact import Outcome, Undone, recover
 
-from .conftest import ARTICLE, Segment, assert_same, everything, sh
+from .conftest import ARTICLE, Segment, assert_same, everything, sh, until_gone
 
 # Each act has a machine of its own, as each command has: an open machine would hold namespaces.
 
@@ -46,7 +49,7 @@ def down() -> Outcome:
 def drift(spec: Spec) -> tuple[object, ...]:
     with Machine() as machine:
         intent, found = apply_intent(machine, spec)
-        return difference(intent.goal.wanted, found)
+        return difference(intent.goal.wanted, found, intent.goal.ours)
 
 
 @contextmanager
@@ -165,7 +168,8 @@ def test_down_after_the_uplink_ended_with_its_namespace_cleans_up_and_says_so(
     segment: Segment, article: Spec
 ) -> None:
     apply(article)
-    sh("ip netns del ens3; while ip link show vens3 2>/dev/null; do sleep 0.02; done")
+    sh("ip netns del ens3")
+    until_gone("vens3")
     with pytest.raises(Refused, match="no interface ens3 any more, nor one of its address 02:"):
         apply(article)
     (remark,) = down().remarks
@@ -194,8 +198,8 @@ def test_uplink_that_came_back_bare_and_renamed_is_given_its_name_and_all_it_had
     sh("""
       ip -n ens3 link set ens3 down; ip -n ens3 link set ens3 name dev2
       ip -n ens3 link set dev2 netns $$; ip netns del ens3
-      while ip link show vens3 2>/dev/null; do sleep 0.02; done
     """)
+    until_gone("vens3")
     down()
     assert_same(everything(), before)
 
@@ -208,8 +212,8 @@ def test_renamed_uplink_on_the_host_is_taken_again_by_apply(
     sh("""
       ip -n ens3 link set ens3 down; ip -n ens3 link set ens3 name dev2
       ip -n ens3 link set dev2 netns $$; ip netns del ens3
-      while ip link show vens3 2>/dev/null; do sleep 0.02; done
     """)
+    until_gone("vens3")
     outcome = apply(article)
     assert op.RenameLink("", "dev2", "ens3") in outcome.operations
     assert drift(article) == ()
@@ -233,6 +237,27 @@ def test_uplink_renamed_in_the_namespace_is_named_by_diff_and_renamed_by_apply(
     assert_same(everything(), applied)
     down()
     assert_same(everything(), before)
+
+
+def test_uplink_is_renamed_where_the_kernel_renames_no_link_that_is_up(
+    segment: Segment, article: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before Linux 6.2: it goes down for it, and loses all that must be given to it again."""
+    apply(article)
+    applied = everything()
+    sh("ip -n ens3 link set ens3 name foo")
+    call, refused = rtnetlink._call, []
+
+    def busy(what: str, *arguments: object, **given: object) -> None:
+        if "cannot rename" in what and not refused:
+            refused.append(what)
+            raise rtnetlink._InUse(what)
+        call(what, *arguments, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rtnetlink, "_call", busy)
+    apply(article)
+    assert refused
+    assert_same(everything(), applied)
 
 
 def test_down_returns_a_renamed_uplink(segment: Segment, article: Spec) -> None:
@@ -328,6 +353,20 @@ def test_link_that_the_kernel_does_not_move_leaves_everything_as_found(box: None
     with pytest.raises(Undone, match="cannot move link br7"):
         apply(parse(ARTICLE.replace('"ens3"\naddr', '"br7"\naddr'), "bridge.toml"))
     assert_same(everything(), before)
+
+
+def test_first_apply_names_the_manager_of_the_uplink_and_later_ones_do_not(
+    segment: Segment, article: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = sh("ip -o link show ens3").split(":")[0]
+    mark = tmp_path / "run/NetworkManager/devices" / index
+    mark.parent.mkdir(parents=True)
+    mark.write_text("[device]\nmanaged=true\n")
+    told = partial(managers, root=tmp_path)
+    monkeypatch.setattr("nftnsr.kernel.machine.managers", told)
+    (remark,) = apply(article).remarks
+    assert remark.message.startswith("NetworkManager holds ens3")
+    assert apply(parse(ARTICLE.replace("22/tcp", "23/tcp"), "b.toml")).remarks == ()
 
 
 # -- the command line ---------------------------------------------------------------------------

@@ -6,6 +6,7 @@ routes and neighbours along, a veth goes with its peer, a namespace with its vet
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_interface, ip_network
 from random import Random
 from typing import assert_never
 
@@ -22,6 +23,7 @@ from nftnsr.state.model import (
     OURS,
     RULESET,
     Address,
+    Hop,
     Item,
     Key,
     Link,
@@ -49,12 +51,18 @@ class Fake:
 
     def __init__(self, state: State) -> None:
         self.spaces = {n: dict(space.by_key) for n, space in state.namespaces.items()}
+        self.nameless = {n: space.nameless for n, space in state.namespaces.items()}
 
     @property
     def state(self) -> State:
-        return State({n: Namespace(tuple(items.values())) for n, items in self.spaces.items()})
+        spaces = self.spaces.items()
+        return State({
+            n: Namespace(tuple(items.values()), self.nameless.get(n)) for n, items in spaces
+        })  # fmt: skip
 
     def perform(self, operation: Operation, wanted: State) -> None:
+        if not isinstance(operation, op.AttachNamespace | op.MoveLink):
+            _need(self.nameless.get(operation.namespace) is None, operation)
         match operation:
             case op.CreateNamespace(name):
                 _need(name not in self.spaces, operation)
@@ -62,7 +70,7 @@ class Fake:
                 self.put(name, Link("lo", alias=OURS))
             case op.DeleteNamespace(name, uplinks):
                 _need(not any(("link", u) in self.spaces[name] for u in uplinks), operation)
-                for link in [i for i in self.spaces[name].values() if isinstance(i, Link)]:
+                for link in self.links(name):
                     self.drop_link(name, link.name)
                 del self.spaces[name]
             case op.CreateVeth(name, link, other):
@@ -72,7 +80,7 @@ class Fake:
                     (link.peer[0], other, (name, link.name)),
                 ):
                     _need(("link", end.name) not in self.spaces[space], operation)
-                    self.put(space, Link(end.name, False, far, end.mac, 1500))
+                    self.put(space, Link(end.name, False, far, end.mac, end.mtu or 1500, 1000, ""))
             case op.DeleteLink(name, dev):
                 self.drop_link(name, dev)
             case op.MoveLink(dev, source, target):
@@ -81,10 +89,20 @@ class Fake:
                 self.forget(source, dev)
                 self.put(target, evolve(link, up=False))
             case op.SetLink(name, link):
+                _need(operation.says_anything, operation)
                 old = self.link(name, link.name, operation)
-                given = ("up", "mac", "mtu", "queue_length", "alias")
+                given = ("mac", "mtu", "queue_length", "alias")
                 new = {f: getattr(link, f) for f in given if getattr(link, f) is not None}
                 self.put(name, evolve(old, **new))
+            case op.SetUp(name, dev, up):
+                self.put(name, evolve(self.link(name, dev, operation), up=up))
+            case op.RenameLink(name, called, new_name):
+                (old,) = (i for i in self.links(name) if i.called == called)
+                _need(new_name not in {i.called for i in self.links(name)}, operation)
+                self.put(name, evolve(old, called=new_name))
+            case op.AttachNamespace(name, path):
+                _need(self.nameless[name] == path, operation)
+                self.nameless[name] = None
             case op.AddAddress(name, address):
                 self.link(name, address.dev, operation)
                 _need(address.key not in self.spaces[name], operation)
@@ -115,8 +133,6 @@ class Fake:
                 self.spaces[name] = dict(space.with_ruleset(wanted[name].ruleset).by_key)
             case op.ForgetFlows():
                 pass
-            case op.AttachNamespace() | op.RenameLink():
-                raise Refused(operation)  # nothing here has lost its name
             case _:
                 assert_never(operation)
 
@@ -126,9 +142,12 @@ class Fake:
 
     def link(self, name: str, dev: str, operation: object) -> Link:
         found = self.spaces[name].get(("link", dev))
-        _need(isinstance(found, Link), operation)
+        _need(isinstance(found, Link) and found.called == dev, operation)
         assert isinstance(found, Link)
         return found
+
+    def links(self, name: str) -> list[Link]:
+        return [i for i in self.spaces[name].values() if isinstance(i, Link)]
 
     def reaches(self, name: str, route: Route, free: bool) -> bool:
         """Whether a gateway lies in a prefix of its link, as the kernel demands."""
@@ -243,6 +262,51 @@ def test_lost_veth_is_made_again_with_all_that_was_on_it(router: Router, name: s
     fake = Fake(converge(bare(), wanted))
     fake.drop_link(name, router.host.interface if name == HOST else router.host.peer)
     assert difference(wanted, converge(fake.state, wanted)) == ()
+
+
+@given(routers())
+def test_namespace_and_uplink_that_lost_their_names_get_them_back(router: Router) -> None:
+    wanted = wanted_by(router)
+    fake = Fake(converge(bare(), wanted))
+    fake.nameless["wan"] = "/proc/7/ns/net"
+    fake.put("wan", evolve(fake.spaces["wan"]["link", router.uplink], called="dev2"))
+    after = converge(fake.state, wanted, rounds=1)
+    assert difference(wanted, after) == ()
+    assert after["wan"].nameless is None
+
+
+@given(routers(), routers())
+@settings(max_examples=200)
+def test_what_others_put_beside_ours_stays_for_as_long_as_its_link(
+    one: Router, other: Router
+) -> None:
+    ours, wanted = wanted_by(one), wanted_by(other)
+    fake = Fake(converge(bare(), ours))
+    put = [(name, i) for name, dev in places(one) for i in foreign(dev)]
+    for name, item in put:
+        fake.put(name, item)
+    assert difference(ours, fake.state, ours) == ()
+    after = converge(fake.state, wanted, ours)
+    assert difference(wanted, after, ours) == ()
+    stay = places(one) & places(other)
+    for name, item in put:
+        (dev,) = {item.dev} if isinstance(item, Address | Neighbour) else item.devs
+        assert (item in after[name].items) == ((name, dev) in stay)
+
+
+def places(router: Router) -> set[tuple[str, str]]:
+    """Where the links of an applied router are."""
+    host = router.host
+    return {(HOST, host.interface), ("wan", host.peer), ("wan", router.uplink)}
+
+
+def foreign(dev: str) -> tuple[Address | Neighbour | Route, ...]:
+    far = ip_network("198.51.100.0/25")
+    return (
+        Address(dev, ip_interface("10.99.0.1/24"), label=dev),
+        Neighbour(dev, ip_address("192.168.158.77"), "02:00:00:00:00:77"),
+        Route(far, (Hop(dev),), metric=len(dev), protocol=12),
+    )
 
 
 @given(st.permutations(["a", "b", "c"]), st.data())

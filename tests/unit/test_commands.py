@@ -109,7 +109,8 @@ FAILURES: dict[str, tuple[Exception, int, str]] = {
         UNDO_FAILED,
         "nftnsr: the kernel said no\n  hint: ask it nicely\nand the undo did not succeed:\n"
         "  no again\nwhat is left to do, to be as it was before:\n  host:\n    + link ens3 up\n"
-        "`nftnsr recover` tries it again; by hand it would be:\n"
+        "`nftnsr recover` tries it again, `nftnsr recover --accept` takes it as it is; "
+        "by hand it would be:\n"
         "  ip -n wan link set dev ens3 netns 1\n",
     ),
     "file": (

@@ -37,6 +37,7 @@ BEFORE: tuple[Item, ...] = (
     Route(ip_network("10.9.0.0/16"), (Hop("ens3", ip_address("192.0.2.9")),), metric=5),
     Sysctl("net/ipv4/conf/ens3/rp_filter", "2"),
 )
+ADDRESSES6 = tuple(Address("ens3", ip_interface(f"2001:db8:1:2::{n}/64")) for n in "234")
 FOUND = State({HOST: Namespace(BEFORE)})
 WANTED = compile_spec(SPEC)
 
@@ -85,6 +86,8 @@ def used(operation: Operation) -> Iterator[tuple[str, str]]:
     match operation:
         case op.SetLink(name, link):
             yield name, link.name
+        case op.SetUp(name, dev, _):
+            yield name, dev
         case op.AddAddress(name, address):
             yield name, address.dev
         case op.AddRoute(name, route):
@@ -139,8 +142,24 @@ def test_settings_of_a_link_are_made_before_it_comes_up() -> None:
         for n, o in enumerate(APPLY)
         if isinstance(o, op.WriteSysctls) and any("/ens3/accept_ra" in s.path for s in o.settings)
     )
-    up = next(n for n, o in enumerate(APPLY) if isinstance(o, op.SetLink) and o.link.name == "ens3")
-    assert move < settings < up
+    assert move < settings < APPLY.index(op.SetUp("wan", "ens3", True))
+
+
+def test_link_is_shaped_before_its_settings_and_addresses_and_comes_up_after_them() -> None:
+    """A smaller MTU would take the IPv6 addresses with it, a new MAC the link-local one."""
+    shape = first(DOWN, op.SetLink)
+    address = DOWN.index(op.AddAddress(HOST, BEFORE[1]))  # type: ignore[arg-type]
+    settings = next(
+        n for n, o in enumerate(DOWN) if isinstance(o, op.WriteSysctls) and BEFORE[4] in o.settings
+    )
+    assert shape < settings < address < DOWN.index(op.SetUp(HOST, "ens3", True))
+
+
+def test_first_ipv6_address_is_added_last_since_the_kernel_prefers_that() -> None:
+    wanted = State({HOST: Namespace((UPLINK, *ADDRESSES6, BEFORE[1]))})
+    added = [o.address for o in made(wanted, State({HOST: Namespace((UPLINK,))}))
+             if isinstance(o, op.AddAddress)]  # fmt: skip
+    assert added == [BEFORE[1], *ADDRESSES6[::-1]]
 
 
 def test_hosts_default_routes_are_the_last_of_an_apply() -> None:
@@ -232,3 +251,24 @@ def test_sysctls_side_by_side_are_one_operation() -> None:
     wanted = State({HOST: Namespace((UPLINK, *settings))})
     observed = State({HOST: Namespace((UPLINK, *(evolve(s, value="0") for s in settings)))})
     assert made(wanted, observed) == (op.WriteSysctls(HOST, settings),)
+
+
+def test_name_is_given_back_before_anything_else_is_done() -> None:
+    """All other operations speak of a namespace, and of a link, by its own name."""
+    found = reached(SPEC)
+    renamed = found["wan"].plus([evolve(UPLINK, called="dev2", mtu=1400)])
+    lost = State({**found.namespaces, "wan": evolve(renamed, nameless="/proc/7/ns/net")})
+    wanted = State({**WANTED.namespaces, "wan": WANTED["wan"].plus([Link("ens3", mtu=1500)])})
+    assert made(wanted, lost) == (
+        op.AttachNamespace("wan", "/proc/7/ns/net"),
+        op.RenameLink("wan", "dev2", "ens3"),
+        op.SetLink("wan", Link("ens3", mtu=1500)),
+        op.SetUp("wan", "ens3", True),
+    )
+
+
+def test_foreign_link_name_that_was_found_is_given_back_last() -> None:
+    """An undo that finds the uplink named as it should be, but found it otherwise."""
+    found = reached(SPEC)
+    wanted = State({**found.namespaces, "wan": found["wan"].plus([evolve(UPLINK, called="dev2")])})
+    assert made(wanted, found)[-1] == op.RenameLink("wan", "ens3", "dev2")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from ipaddress import ip_address, ip_interface, ip_network
+from typing import get_args
 
 import pytest
 
@@ -11,7 +13,16 @@ from nftnsr.report.differences import differences_json, differences_text
 from nftnsr.report.operations import operation_json, operation_lines, operations_text
 from nftnsr.report.words import item_words, sysctl_name
 from nftnsr.state import operations as op
-from nftnsr.state.difference import Add, AddNamespace, Change, Difference, Remove, RemoveNamespace
+from nftnsr.state.difference import (
+    Add,
+    AddNamespace,
+    Change,
+    Difference,
+    NameNamespace,
+    Remove,
+    RemoveNamespace,
+)
+from nftnsr.state.flows import Flows
 from nftnsr.state.model import (
     HOST,
     Address,
@@ -38,6 +49,7 @@ CHAIN = Chain(T, "c", "type filter hook forward priority filter; policy drop;", 
 
 WORDS: dict[str, Item] = {
     "link ens3 up": Link("ens3"),
+    "link ens3 called dev2 up": Link("ens3", called="dev2"),
     "link ens3 address 02:00:00:00:00:03 mtu 1450 txqlen 500 alias 'the uplink' down": Link(
         "ens3", False, None, "02:00:00:00:00:03", 1450, 500, "the uplink"
     ),
@@ -52,7 +64,10 @@ WORDS: dict[str, Item] = {
         ip_address("192.0.2.255"),  # type: ignore[arg-type]
         253,
         "ens3:1",
-        True,
+        noprefixroute=True,
+    ),
+    "address 192.0.2.10/24 metric 100 dev ens3": Address(
+        "ens3", ip_interface("192.0.2.10/24"), metric=100
     ),
     "address 192.0.2.10 peer 192.0.2.11/32 dev ens3": Address(
         "ens3", ip_interface("192.0.2.10/32"), ip_address("192.0.2.11")
@@ -60,6 +75,9 @@ WORDS: dict[str, Item] = {
     "route default via 192.0.2.1 dev ens3 proto 110": DEFAULT,
     "route default via 172.31.1.1 dev ens3 onlink proto 110": Route(
         ip_network("0.0.0.0/0"), (Hop("ens3", ip_address("172.31.1.1"), onlink=True),)
+    ),
+    "route default via inet6 fe80::1 dev ens3 proto 110": Route(
+        ip_network("0.0.0.0/0"), (Hop("ens3", ip_address("fe80::1")),)
     ),
     "route 10.0.0.0/8 nexthop via 192.0.2.1 dev ens3 weight 1 nexthop dev ens4 weight 2 "
     "proto 110": Route(
@@ -114,6 +132,8 @@ DIFFERENCES: tuple[Difference, ...] = (
         Set(T, "map", "m", MAP.lines, frozenset({"9 : 10.0.0.3", "10 : 10.0.0.2"})),
     ),
     Change("wan", CHAIN, Chain(T, "c", CHAIN.hook, ("drop", "accept"))),
+    NameNamespace("wide", "/proc/7/ns/net"),
+    Change("wide", Link("ens3", called="dev2"), Link("ens3")),
     RemoveNamespace("zoo"),
 )
 TEXT = """\
@@ -133,6 +153,10 @@ namespace wan:
       + 10 : 10.0.0.2
   ~ chain inet nftnsr c
       + drop
+
+namespace wide:
+  ~ namespace wide: it has lost its name, and lives on at /proc/7/ns/net
+  ~ link ens3: name dev2 -> ens3
 
 namespace zoo:
   - namespace zoo
@@ -162,6 +186,8 @@ def test_each_difference_is_one_object_for_programs() -> None:
         ("wan", "change", "link"),
         ("wan", "change", "map"),
         ("wan", "change", "chain"),
+        ("wide", "change", "namespace"),
+        ("wide", "change", "link"),
         ("zoo", "remove", "namespace"),
     ]
     assert data[5]["lines"] == ["- 9 : 10.0.0.2", "+ 9 : 10.0.0.3", "+ 10 : 10.0.0.2"]
@@ -176,12 +202,27 @@ DEFAULT6 = Route(ip_network("::/0"), (Hop("ens3", ip_address("fe80::1")),), 1024
 COMMANDS: dict[str, Operation] = {
     "ip netns add wan\nip -n wan link set dev lo alias nftnsr up": op.CreateNamespace("wan"),
     "ip netns del wan": op.DeleteNamespace("wan", ("ens3",)),
-    "ip link add name vens3 address 02:00:00:00:00:01 type veth "
-    "peer name vens3 address 02:00:00:00:00:02 netns wan": op.CreateVeth("wan", OTHER, VETH),
+    "ip link add name vens3 address 02:00:00:00:00:01 mtu 1500 type veth "
+    "peer name vens3 address 02:00:00:00:00:02 mtu 1500 netns wan": op.CreateVeth(
+        "wan", OTHER, VETH
+    ),
     "ip link del dev vens3": op.DeleteLink(HOST, "vens3"),
     "ip link set dev ens3 netns wan": op.MoveLink("ens3", HOST, "wan"),
     "ip -n wan link set dev ens3 netns 1": op.MoveLink("ens3", "wan", HOST),
-    "ip link set dev vens3 address 02:00:00:00:00:01 mtu 1500 up": op.SetLink(HOST, VETH),
+    "ip -n wan link set dev dev2 name ens3": op.RenameLink("wan", "dev2", "ens3"),
+    "touch /run/netns/wan; mount --bind /proc/7/ns/net /run/netns/wan": op.AttachNamespace(
+        "wan", "/proc/7/ns/net"
+    ),
+    "ip link set dev vens3 address 02:00:00:00:00:01 mtu 1500": op.SetLink(HOST, VETH),
+    "ip link set dev ens3 txqlen 500 alias 'the uplink'": op.SetLink(
+        HOST, Link("ens3", queue_length=500, alias="the uplink")
+    ),
+    "ip link set dev ens3 alias ''": op.SetLink(HOST, Link("ens3", alias="")),
+    "ip link set dev vens3 up": op.SetUp(HOST, "vens3", True),
+    "ip -n wan link set dev ens3 down": op.SetUp("wan", "ens3", False),
+    "ip -n wan address add 192.0.2.10/24 metric 100 dev ens3": op.AddAddress(
+        "wan", Address("ens3", ip_interface("192.0.2.10/24"), metric=100)
+    ),
     "ip -n wan address add 192.0.2.10/24 dev ens3": op.AddAddress("wan", V4),
     "ip -n wan address add fd00::3/64 dev ens3 nodad": op.AddAddress("wan", V6),
     "ip address del fd00::3/64 dev ens3": op.DeleteAddress(HOST, V6),
@@ -201,6 +242,17 @@ COMMANDS: dict[str, Operation] = {
     ),
     "ip netns exec wan nft -f - <<'EOF'\nflush ruleset\nEOF": op.LoadRuleset(
         "wan", "flush ruleset\n"
+    ),
+    "ip netns exec wan conntrack -D -p tcp -f ipv4 --orig-dst 192.0.2.10 --orig-port-dst 22 "
+    "|| true": op.ForgetFlows("wan", (Flows((V4.interface.ip,), "tcp", (22, 22)),)),
+    "conntrack -D -p udp --orig-src 203.0.113.7/32 --orig-port-src 5000 --orig-port-dst 53 "
+    "|| true": op.ForgetFlows(
+        HOST, (Flows((), "udp", (53, 53), ip_network("203.0.113.7/32"), 5000),)
+    ),
+    "ip netns exec wan sh -c 'for port in $(seq 20 29); do conntrack -D -p udp "
+    "--orig-port-dst $port || true; done'": op.ForgetFlows("wan", (Flows((), "udp", (20, 29)),)),
+    "ip netns exec wan conntrack -D -f ipv6 --orig-dst fd00::3 || true": op.ForgetFlows(
+        "wan", (Flows((V6.interface.ip,)),)
     ),
 }
 
@@ -222,7 +274,10 @@ IN_EVIL: tuple[Operation, ...] = (
     op.CreateVeth(EVIL, Link(EVIL, peer=(HOST, EVIL), mac="m"), Link(EVIL, mac="m")),
     op.DeleteLink(EVIL, EVIL),
     op.MoveLink(EVIL, EVIL, HOST),
+    op.AttachNamespace(EVIL, f"/proc/{EVIL}/ns/net"),
+    op.RenameLink(EVIL, EVIL, EVIL),
     op.SetLink(EVIL, Link(EVIL, alias=EVIL)),
+    op.SetUp(EVIL, EVIL, True),
     op.AddAddress(EVIL, Address(EVIL, V4.interface, label=f"{EVIL}:1")),
     op.DeleteAddress(EVIL, Address(EVIL, V4.interface)),
     op.AddRoute(EVIL, Route(DEFAULT.destination, (Hop(EVIL), Hop(EVIL)))),
@@ -231,7 +286,20 @@ IN_EVIL: tuple[Operation, ...] = (
     op.DeleteNeighbour(EVIL, Neighbour(EVIL, PROXY.address, "m")),
     op.WriteSysctls(EVIL, (Sysctl(f"net/ipv4/conf/{EVIL}/x", EVIL),)),
     op.LoadRuleset(EVIL, ""),
+    op.ForgetFlows(EVIL, (Flows((), "tcp", (20, 20)), Flows((), "udp", (20, 29)))),
 )
+
+
+def test_every_operation_has_its_words() -> None:
+    kinds = set(get_args(Operation))
+    assert {type(o) for o in COMMANDS.values()} == kinds
+    assert {type(o) for o in IN_EVIL} == kinds
+
+
+@pytest.mark.parametrize("commands", COMMANDS)
+def test_what_is_typed_is_a_command_to_a_shell(commands: str) -> None:
+    subprocess.run(["bash", "-n"], input=commands, text=True, check=True)
+    subprocess.run(["sh", "-n"], input=commands, text=True, check=True)
 
 
 @pytest.mark.parametrize("operation", IN_EVIL, ids=lambda o: type(o).__name__)

@@ -11,6 +11,7 @@ from nftnsr.state.difference import (
     Add,
     AddNamespace,
     Change,
+    NameNamespace,
     Remove,
     RemoveNamespace,
     changed_fields,
@@ -18,6 +19,7 @@ from nftnsr.state.difference import (
 )
 from nftnsr.state.model import (
     HOST,
+    PARKED,
     Address,
     Hop,
     Item,
@@ -74,6 +76,50 @@ def test_what_is_on_a_link_that_goes_goes_with_it() -> None:
 
 def test_route_that_bears_our_mark_is_ours() -> None:
     assert difference(host(), host(ROUTE)) == (Remove(HOST, ROUTE),)
+
+
+def test_parked_address_bears_our_mark() -> None:
+    parked = Address("lo", ip_interface("192.0.2.10/32"), label=PARKED)
+    assert difference(host(), host(parked)) == (Remove(HOST, parked),)
+    assert difference(host(), host(evolve(parked, label="lo"))) == ()
+
+
+@pytest.mark.parametrize("item", [ADDRESS, PROXY, evolve(ROUTE, protocol=3)])
+def test_what_others_put_on_our_links_is_no_difference(item: Item) -> None:
+    ours = router(UPLINK, evolve(ADDRESS, interface=ip_interface("192.0.2.11/24")))
+    assert difference(ours, router(*ours["wan"].items, item), ours) == ()
+
+
+def test_what_was_ours_goes_and_what_is_not_stays() -> None:
+    old, new = (Address("ens3", ip_interface(f"192.0.2.{n}/24")) for n in (11, 12))
+    ours, wanted = router(UPLINK, old), router(UPLINK, new)
+    found = difference(wanted, router(UPLINK, old, ADDRESS, PROXY), ours)
+    assert set(found) == {Remove("wan", old), Add("wan", new)}
+
+
+def test_setting_is_never_taken_away_even_if_it_is_ours() -> None:
+    setting = host(Sysctl("net/ipv4/ip_forward", "1"))
+    assert difference(host(), setting, ours=setting) == ()
+
+
+def test_namespace_without_its_name_is_named_and_never_unnamed() -> None:
+    nameless = State({HOST: Namespace(), "wan": Namespace((UPLINK,), "/proc/7/ns/net")})
+    named = router(UPLINK)
+    assert difference(named, nameless) == (NameNamespace("wan", "/proc/7/ns/net"),)
+    assert difference(nameless, named) == difference(nameless, nameless) == ()
+
+
+def test_metric_of_an_address_is_compared_where_it_is_wanted() -> None:
+    found = evolve(ADDRESS, metric=100)
+    assert difference(host(ADDRESS), host(found)) == ()
+    assert difference(host(found), host(ADDRESS)) == (Change(HOST, ADDRESS, found),)
+
+
+def test_what_a_link_is_is_never_compared_but_what_it_is_called_is() -> None:
+    found = evolve(UPLINK, kind="veth", permanent="02:00:00:00:00:33", master=("bridge", "br0"))
+    assert difference(host(UPLINK), host(found)) == ()
+    renamed = evolve(UPLINK, called="dev2")
+    assert difference(host(UPLINK), host(renamed)) == (Change(HOST, renamed, UPLINK),)
 
 
 def test_none_in_a_wanted_link_or_address_says_as_it_is() -> None:

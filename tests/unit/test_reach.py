@@ -1,0 +1,61 @@
+"""Who would still reach the host, told from the spec alone."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from nftnsr.compile.reach import reaches_host, stays_open
+from nftnsr.spec import parse
+from nftnsr.spec.model import Router
+
+CLIENT, CLIENT6 = ip_address("203.0.113.9"), ip_address("2001:db8:9::9")
+OWN, ULA = ip_address("2001:db8:1::2"), ip_address("fd00::2")
+
+
+def router(forward: str, keys: str = "") -> Router:
+    text = f"""
+        [router.r]
+        uplink = "eth0"
+        addresses = ["198.51.100.4/24", "2001:db8:1::3/64"]
+        gateways = ["198.51.100.1", "fe80::1"]
+        forward = [{forward}]
+        {keys}
+        [router.r.host]
+        interface = "veth0"
+        addresses = ["192.168.1.2/24", "{OWN}/128", "{ULA}/128"]
+        router_addresses = ["192.168.1.1/24"]
+        networks = ["10.42.0.0/24"]
+    """
+    return parse(text, "reach.toml").routers[0]
+
+
+@pytest.mark.parametrize(
+    ("forward", "reaches"),
+    [
+        ('"22/tcp"', True),
+        ('"20-30/tcp"', True),
+        ('"2222/tcp -> :22"', True),
+        ('"22/udp"', False),
+        ('"22/tcp -> :2222"', False),
+        ('"22/tcp -> 10.42.0.9"', False),
+        ('"22/tcp -> 192.168.1.2"', True),
+        ('{ port = 22, from = ["203.0.113.0/24"] }', True),
+        ('{ port = 22, from = ["192.0.2.0/24"] }', False),
+        ("", False),
+    ],
+)
+def test_forward_that_leads_to_the_hosts_port_lets_a_client_in(forward: str, reaches: bool) -> None:
+    assert reaches_host(router(forward), CLIENT, 22) is reaches
+
+
+def test_own_ipv6_address_stays_open_unless_it_is_closed() -> None:
+    assert stays_open(router(""), CLIENT6, OWN, 22)
+    closed = 'inbound_ipv6 = "forwards"'
+    assert not stays_open(router("", closed), CLIENT6, OWN, 22)
+    assert stays_open(router('"22/tcp"', closed), CLIENT6, OWN, 22)
+
+
+def test_unique_local_address_is_open_to_nobody() -> None:
+    assert not stays_open(router('"22/tcp"'), CLIENT6, ULA, 22)
