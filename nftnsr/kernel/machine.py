@@ -18,8 +18,9 @@ from nftnsr.kernel.identity import (
     whereabouts,
 )
 from nftnsr.kernel.managers import Manager, managers
+from nftnsr.kernel.messages import Message, kept_by_kernel, link
 from nftnsr.kernel.rooms import Furniture, Rooms
-from nftnsr.kernel.rtnetlink import Message, Rtnetlink, kept_by_kernel, link
+from nftnsr.kernel.rtnetlink import Rtnetlink
 from nftnsr.kernel.scope import Scope
 from nftnsr.state import operations as op
 from nftnsr.state.flows import Connection

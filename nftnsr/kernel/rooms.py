@@ -11,9 +11,10 @@ from attrs import define, field
 
 from nftnsr.kernel import holders, namespaces
 from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.messages import Message
 from nftnsr.kernel.namespaces import Room
 from nftnsr.kernel.nftables import Nftables
-from nftnsr.kernel.rtnetlink import Message, Rtnetlink
+from nftnsr.kernel.rtnetlink import Rtnetlink
 from nftnsr.state.model import HOST, OURS
 
 T = TypeVar("T")

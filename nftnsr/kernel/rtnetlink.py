@@ -11,9 +11,9 @@ import fcntl
 import socket
 import struct
 from array import array
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
+from ipaddress import ip_address
 from typing import Any
 
 from attrs import define, field
@@ -24,26 +24,21 @@ from pyroute2.netlink.rtnl import RTM_GETNEIGH, RTM_GETNSID
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
+from nftnsr.kernel import messages
 from nftnsr.kernel.errors import KernelError
-from nftnsr.kernel.identity import kind, permanent
-from nftnsr.state.model import Address, Hop, Interface_, Link, Neighbour, Network_, Route
+from nftnsr.kernel.messages import Message
+from nftnsr.state.model import Address, Hop, Link, Neighbour, Route
 
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-_IFF_UP = 1
 _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
 # IFA_F_MANAGETEMPADDR and IFA_F_TEMPORARY: from a router advertisement, and the next one brings
 # it back (RFC 4862). In IPv4 the second bit says "secondary".
 _LEARNT = 0x100 | 0x01
-_FOREVER = 0xFFFFFFFF
 _NUD_PERMANENT, _NTF_PROXY = 0x80, 0x08
-_RTPROT_KERNEL, _RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 2, 9, 0x200, 4
+_RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 9, 0x200, 4
 _RT_TABLE_LOCAL = 255
 _SIOCETHTOOL, _ETHTOOL_GLINK = 0x8946, 0x0A
-_METRICS = {"RTAX_MTU": "mtu", "RTAX_ADVMSS": "advmss", "RTAX_HOPLIMIT": "hoplimit",
-            "RTAX_INITCWND": "initcwnd", "RTAX_INITRWND": "initrwnd", "RTAX_WINDOW": "window",
-            "RTAX_RTT": "rtt", "RTAX_CWND": "cwnd", "RTAX_QUICKACK": "quickack"}  # fmt: skip
 
-Message = Any  # pyroute2's messages are untyped dictionaries
 _GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL)
 
 
@@ -68,14 +63,14 @@ class Rtnetlink:
             dev = devs.get(message["index"])
             flags = message.get("flags") or 0
             if dev is not None and not (message["family"] == socket.AF_INET6 and flags & _LEARNT):
-                yield _address(message, dev, flags)
+                yield messages.address(message, dev, flags)
 
     def routes(self, names: dict[int, str]) -> Iterator[Route]:
         """The routes that somebody made; `names` (index -> name) names all links."""
         for message in self._ipr.get_routes():
             local = message.get("table") == _RT_TABLE_LOCAL
             if not (message["flags"] & _RTM_F_CLONED or local or message["proto"] == _RTPROT_RA):
-                yield _route(message, names)
+                yield messages.route(message, names)
 
     def neighbours(self, devs: dict[int, str]) -> Iterator[Neighbour]:
         """Permanent and proxied neighbours on `devs`."""
@@ -274,105 +269,10 @@ class Rtnetlink:
         raise _Gone(f"there is no link {name} in this namespace")
 
 
-def link(message: Message, name: str, peer: tuple[str, str] | None, master: Message | None) -> Link:
-    """The noun of a link message, by the name under which it is known.
-
-    Its veth peer only a look into other namespaces can tell.
-    """
-    return Link(
-        name=name,
-        up=bool(message["flags"] & _IFF_UP),
-        peer=peer,
-        mac=message.get("address"),
-        mtu=message.get("mtu"),
-        queue_length=message.get("txqlen"),
-        alias=message.get("ifalias") or "",
-        called=message.get("ifname"),
-        kind=kind(message),
-        permanent=permanent(message),
-        master=(kind(master) or "interface", master.get("ifname")) if master else None,
-    )
-
-
 def _made(link: Link) -> dict[str, object]:
     """What a link is made with."""
     given = {"address": link.mac, "mtu": link.mtu}
     return {key: value for key, value in given.items() if value is not None}
-
-
-def _address(message: Message, dev: str, flags: int) -> Address:
-    local = message.get("local") or message.get("address")
-    other = message.get("address")
-    interface: Interface_ = ip_interface(f"{local}/{message['prefixlen']}")
-    cache = message.get("cacheinfo") or {}
-    lifetime = (cache.get("ifa_valid", _FOREVER), cache.get("ifa_preferred", _FOREVER))
-    broadcast = message.get("broadcast")
-    return Address(
-        dev=dev,
-        interface=interface,
-        peer=ip_address(other) if other and other != local else None,
-        broadcast=ip_address(broadcast) if broadcast else None,  # type: ignore[arg-type]
-        scope=message["scope"] if interface.version == 4 else None,
-        label=message.get("label"),
-        metric=message.get("rt_priority"),
-        noprefixroute=bool(flags & _IFA_F_NOPREFIXROUTE),
-        lifetime=None if lifetime == (_FOREVER, _FOREVER) else lifetime,
-    )
-
-
-def _route(message: Message, names: dict[int, str]) -> Route:
-    multipath = message.get("multipath")
-    paths = multipath or [message]
-    metrics = message.get("metrics")
-    known = [(k, v) for k, v in metrics["attrs"] if k in _METRICS] if metrics else []
-    source = message.get("prefsrc")
-    return Route(
-        destination=_destination(message),
-        hops=tuple(_read_hop(p, names, nested=bool(multipath)) for p in paths if _has_hop(p)),
-        metric=message.get("priority") or 0,
-        table=message.get("table"),
-        source=ip_address(source) if source else None,
-        protocol=message["proto"],
-        kind=message["type"],
-        scope=message["scope"] if message["family"] == socket.AF_INET else 0,
-        tos=message["tos"],
-        metrics=tuple((_METRICS[k], v) for k, v in known),
-        preference=message.get("pref") or 0,
-    )
-
-
-def _has_hop(path: Message) -> bool:
-    return any(path.get(word) is not None for word in ("oif", "gateway", "via"))
-
-
-def _read_hop(path: Message, names: dict[int, str], *, nested: bool) -> Hop:
-    # RTA_VIA: a gateway of the other family, e.g. `default via inet6 fe80::1` of IPv4.
-    via = path.get("gateway") or (path.get("via") or {}).get("addr")
-    return Hop(
-        dev=names.get(path.get("oif")),
-        via=ip_address(via) if via else None,
-        onlink=bool(path["flags"] & _RTNH_F_ONLINK),
-        weight=path["hops"] + 1 if nested else 1,
-    )
-
-
-def _destination(message: Message) -> Network_:
-    length = message["dst_len"]
-    if message["family"] == socket.AF_INET:
-        return IPv4Network((message.get("dst") or "0.0.0.0", length))
-    return IPv6Network((message.get("dst") or "::", length))
-
-
-def kept_by_kernel(route: Route, addresses: Collection[Address]) -> bool:
-    """Whether the kernel itself made `route`, and makes it again with its address.
-
-    A connected route of the kernel's protocol that belongs to a `noprefixroute` address was made
-    by a network manager, and must be restored by whoever restores that address.
-    """
-    if route.protocol != _RTPROT_KERNEL:
-        return False
-    manual = {(a.dev, a.interface.network) for a in addresses if a.noprefixroute}
-    return not any((dev, route.destination) in manual for dev in route.devs)
 
 
 class _Gone(KernelError):
