@@ -1,0 +1,113 @@
+"""Every operation of every plan of the shipped rulesets fails, or kills the process, once.
+
+Afterwards, or after the next command's recovery, all is as it was found, or as it was wanted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from attrs import evolve, frozen
+
+from nftnsr.kernel.machine import Machine
+from nftnsr.spec import load
+from nftnsr.spec.model import Forward, Ports, Spec
+from nftnsr.transaction import journal, records
+from nftnsr.transaction.apply import apply_spec
+from nftnsr.transaction.transact import recover
+
+from .conftest import assert_same, everything, sh
+from .test_undo import Act, Faulty, _killed, _passes, down, prepare, refuse
+
+RULESETS = sorted((Path(__file__).parents[2] / "rulesets").glob("*.toml"))
+
+
+@frozen
+class Case:
+    """What is done before, and the transaction that fails."""
+
+    prior: tuple[Act, ...]
+    act: Act
+
+
+def host_of(spec: Spec) -> None:
+    """A host whose uplinks have the addresses that the routers of `spec` will have."""
+    sh("sysctl -qw net.ipv6.conf.default.accept_dad=0")
+    for number, router in enumerate(spec.routers):
+        dev = router.uplink
+        sh(f"ip link add {dev} type veth peer name peer{number}; ip link set peer{number} up")
+        for address in router.addresses:
+            sh(f"ip address add {address} dev {dev}")
+        sh(f"ip link set {dev} up")
+        for gateway in router.gateways:
+            family = "-6" if gateway.version == 6 else "-4"
+            onlink = "" if gateway.is_link_local else "onlink"
+            sh(f"ip {family} route add default via {gateway} dev {dev} {onlink}")
+
+
+def unordered() -> str:
+    """Everything, but for the order of maps and of their elements, which nft lists as they came."""
+    lines = (line.replace("elements = {", "").strip(" \t,}") for line in everything().splitlines())
+    return "\n".join(sorted(lines))
+
+
+def cases(spec: Spec) -> dict[str, Case]:
+    other = Spec(
+        tuple(
+            evolve(r, forward=(Forward(Ports(2022, 2022)), *r.forward[1:]), hairpin=False)
+            for r in spec.routers
+        )
+    )
+
+    def first(machine: Machine) -> object:
+        return apply_spec(machine, spec)
+
+    def change(machine: Machine) -> object:
+        return apply_spec(machine, other)
+
+    return {"first apply": Case((), first), "change": Case((first,), change),
+            "down": Case((first,), down)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["first apply", "change"])
+@pytest.mark.parametrize("path", RULESETS, ids=lambda path: path.stem)
+def test_failed_operation_of_a_ruleset_leaves_everything_as_found(
+    box: None, path: Path, name: str
+) -> None:
+    spec = load(path)
+    host_of(spec)
+    case = cases(spec)[name]
+    prepare(case.prior)
+    found = unordered()
+    kept = {n: records.read(n) for n in records.names()}
+    for number in range(1, 200):
+        with Faulty(number=number, before=refuse) as machine:
+            if _passes(case.act, machine):
+                break
+        assert_same(unordered(), found)
+        assert {n: records.read(n) for n in records.names()} == kept
+        assert journal.unfinished() is None
+    assert number > 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["first apply", "change", "down"])
+@pytest.mark.parametrize("path", RULESETS, ids=lambda path: path.stem)
+def test_killed_process_of_a_ruleset_is_recovered(
+    box: None, path: Path, name: str, when: str
+) -> None:
+    spec = load(path)
+    host_of(spec)
+    case = cases(spec)[name]
+    prepare(case.prior)
+    found = unordered()
+    kept = {n: records.read(n) for n in records.names()}
+    for number in range(1, 200):
+        if not _killed(case.act, number, when):
+            break
+        with Machine() as machine:
+            assert recover(machine) is not None
+        assert_same(unordered(), found)
+        assert {n: records.read(n) for n in records.names()} == kept
+    assert number > 1
