@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import Literal, assert_never, cast, get_args
@@ -35,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.warn("nftnsr: interrupted")
         return 130
     except BrokenPipeError:
-        # The reader has gone (`| head`); Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has gone (`| head`).
+        console.give_up_output()
         return TROUBLE
     except Exception as error:
         from nftnsr.commands.failures import explain

@@ -52,6 +52,7 @@ def report(outcome: Outcome, options: Options, console: Console) -> int:
     try:
         _tell(outcome, options, console)
     except OSError as error:
+        console.give_up_output()
         console.warn(f"nftnsr: done, but what was done cannot be printed: {error.strerror}")
     return OK
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from attrs import frozen
@@ -40,6 +41,11 @@ class Console:
     def warn(self, text: str) -> None:
         """Print a message for a person, whatever the result's form."""
         print(text.rstrip("\n"), file=sys.stderr, flush=True)
+
+    def give_up_output(self) -> None:
+        """Print nothing more: Python would try again at its end, and fail with 120 then."""
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def document(self, value: object) -> None:
         """Print the JSON document that is the result, if JSON was asked for."""
