@@ -40,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from nftnsr.commands.failures import explain
 
-        return explain(error, console)
+        try:
+            return explain(error, console)
+        except OSError:
+            return TROUBLE  # there is nowhere left to say it
+        finally:
+            console.settle_output()
 
 
 def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:

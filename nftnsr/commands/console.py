@@ -47,6 +47,14 @@ class Console:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
+    def settle_output(self) -> None:
+        """Give the output up if what is still held of it cannot be written."""
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except (OSError, ValueError):
+            self.give_up_output()
+
     def document(self, value: object) -> None:
         """Print the JSON document that is the result, if JSON was asked for."""
         if self.json:

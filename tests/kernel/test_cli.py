@@ -481,3 +481,15 @@ def test_validating_stays_quick(spec: Path) -> None:
     program = "import sys; from nftnsr.cli import main; main(); print(*sys.modules)"
     modules = sh(f'cd {ROOT}; {sys.executable} -c "{program}" validate {spec}').split()
     assert not {"pyroute2", "nftables", "rich", "asyncio"} & set(modules)
+
+
+@pytest.mark.parametrize("words", [("validate",), ("validate", "--json"), ("compile",)])
+def test_full_output_is_trouble_and_nothing_worse(spec: Path, words: tuple[str, ...]) -> None:
+    """Also where Python holds the output back until its end, and would exit 120 then."""
+    held_back = {k: v for k, v in environment().items() if k != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command(*words, spec), stdout=full, stderr=subprocess.PIPE, text=True, env=held_back
+        )
+    assert done.returncode == TROUBLE
+    assert "Traceback" not in done.stderr and "ignored" not in done.stderr
