@@ -128,9 +128,9 @@ class Machine:
         """What the far end of a connection of the host talks to, if a namespace translates it."""
         return self._rooms.run(namespace, lambda _: conntrack.public_end(connection))
 
-    def inode(self, namespace: str) -> int:
-        """The number of a namespace, by which all that holds it can be told."""
-        return self._rooms.inode(namespace)
+    def identity(self, namespace: str) -> tuple[int, int]:
+        """Number and cookie of a namespace, by which all that holds it can be told."""
+        return self._rooms.inode(namespace), self._rooms.cookie(namespace)
 
     def strangers(self, namespace: str, known: Collection[str]) -> tuple[Link, ...]:
         """The links in a namespace other than `known` ones and those that the kernel puts there."""

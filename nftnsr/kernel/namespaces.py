@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -111,6 +112,17 @@ class Room:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def holding(inode: int, cookie: int) -> tuple[Holder, ...]:
+    """What holds the namespace of this number and cookie, each process once for each way."""
+    found = holders.holders(inode)
+    for holder in found:
+        # It may let go at any moment; and the kernel gives the number of a namespace that has
+        # ended to the next one, but never a cookie.
+        with suppress(KernelError, OSError), Room.held(holder) as room:
+            return found if room.cookie() == cookie else ()
+    return ()
 
 
 def names() -> tuple[str, ...]:

@@ -90,6 +90,10 @@ class Rooms:
         """The number of a namespace, by which all that holds it can be told."""
         return self._inhabited(name).room.inode()
 
+    def cookie(self, name: str) -> int:
+        """What names a namespace until the next boot, its number being given away at its end."""
+        return self._inhabited(name).room.cookie()
+
     def nameless(self, name: str) -> str | None:
         """What opens a namespace that has lost its name; None for one that has it."""
         inhabited = self._open.get(name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from nftnsr.kernel import holders
+from nftnsr.kernel import namespaces
 from nftnsr.kernel.machine import Machine
 from nftnsr.spec.model import Spec
 from nftnsr.state.model import HOST, Address, Link, Route, State
@@ -27,12 +27,12 @@ class Ending:
     """A namespace that is about to end."""
 
     name: str
-    inode: int
+    identity: tuple[int, int]
     tables: tuple[str, ...]
 
     @classmethod
     def of(cls, machine: Machine, name: str) -> Ending:
-        return cls(name, machine.inode(name), machine.foreign_tables(name))
+        return cls(name, machine.identity(name), machine.foreign_tables(name))
 
 
 def about_managers(machine: Machine, spec: Spec, found: State) -> Iterator[Remark]:
@@ -47,7 +47,7 @@ def about_ends(endings: Iterable[Ending]) -> Iterator[Remark]:
     """What ended with a namespace, and what it goes on for; looked at after its end."""
     for ending in endings:
         name, tables = ending.name, ", ".join(ending.tables)
-        if held := holders.holders(ending.inode):
+        if held := namespaces.holding(*ending.identity):
             contents = f"with no interface but {tables}" if tables else "empty"
             yield Remark(
                 f"namespace {name} has lost its name and goes on, {contents}, for "

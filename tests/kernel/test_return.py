@@ -20,7 +20,7 @@ import pytest
 from nftnsr.kernel import rtnetlink
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.managers import managers
-from nftnsr.kernel.namespaces import Room
+from nftnsr.kernel.namespaces import Room, holding
 from nftnsr.spec import parse
 from nftnsr.spec.model import Spec
 from nftnsr.state import operations as op
@@ -109,6 +109,13 @@ def test_down_names_sockets_files_and_mounts(segment: Segment, article: Spec) ->
 def test_down_without_holders_has_nothing_to_remark(segment: Segment, article: Spec) -> None:
     apply(article)
     assert down().remarks == ()
+
+
+def test_number_of_an_ended_namespace_says_nothing_of_the_next_one_that_has_it(box: None) -> None:
+    with Room.scratch() as room:
+        inode, cookie = room.inode(), room.cookie()
+        assert [h.inode for h in holding(inode, cookie)] == [inode]
+        assert holding(inode, cookie + 1) == ()
 
 
 @pytest.mark.parametrize("holder", [sleeper, open_socket])
