@@ -22,7 +22,6 @@ from .test_rulesets import SPECS
 # The box is made once for all examples; each has a scratch namespace of its own.
 in_one_box = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 ROUTERS = [load(path).routers[0] for path in SPECS]
