@@ -7,16 +7,16 @@ from hashlib import sha256
 from ipaddress import IPv6Interface
 
 from nftnsr.compile.families import family
-from nftnsr.spec.model import Router
+from nftnsr.spec.model import AddressOptions, Interface, Router
 from nftnsr.state.model import HOST, OURS, Address, Link
 
-_MTU = 1500  # the kernel's own for a veth, said so that a change of it is seen
+_FOREVER = 0xFFFFFFFF
 
 
 def router_links(router: Router) -> Iterator[Link]:
     yield Link("lo", alias=OURS)
     yield _veth(router, router.host.peer, (HOST, router.host.interface), "router")
-    yield Link(router.uplink)
+    yield Link(router.uplink, mac=router.mac, mtu=router.mtu, altnames=router.altnames)
 
 
 def host_link(router: Router) -> Link:
@@ -28,7 +28,8 @@ def router_addresses(router: Router) -> Iterator[Address]:
     yield from (Address(host.peer, i) for i in host.router_addresses)
     if family(router, 6):
         yield Address(host.peer, IPv6Interface((host.router_link_local, 64)))
-    yield from (Address(router.uplink, i) for i in router.addresses)
+    options = {each.interface: each for each in router.address_options}
+    yield from (_public(router, i, options.get(i)) for i in router.addresses)
 
 
 def host_addresses(router: Router) -> Iterator[Address]:
@@ -38,8 +39,24 @@ def host_addresses(router: Router) -> Iterator[Address]:
         yield Address(host.interface, IPv6Interface((host.link_local, 64)))
 
 
+def _public(router: Router, interface: Interface, options: AddressOptions | None) -> Address:
+    if options is None:
+        return Address(router.uplink, interface)
+    valid, preferred = options.valid_lifetime, options.preferred_lifetime
+    lifetime = (_FOREVER if valid is None else valid, _FOREVER if preferred is None else preferred)
+    return Address(
+        router.uplink,
+        interface,
+        noprefixroute=options.noprefixroute,
+        nodad=options.nodad,
+        deprecated=preferred == 0,
+        lifetime=None if lifetime == (_FOREVER, _FOREVER) else lifetime,
+    )
+
+
 def _veth(router: Router, name: str, peer: tuple[str, str], end: str) -> Link:
-    return Link(name, peer=peer, mac=_mac(router, end), mtu=_MTU)
+    given = router.host.mac if end == "host" else None
+    return Link(name, peer=peer, mac=given or _mac(router, end), mtu=router.host.mtu)
 
 
 def _mac(router: Router, end: str) -> str:

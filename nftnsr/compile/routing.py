@@ -19,7 +19,7 @@ def router_routes(router: Router) -> Iterator[Route]:
         yield from _to_inside(router, each)
         for gateway in router.gateways:
             if gateway.version == each.version:
-                hop = _hop(router.uplink, gateway, each.public)
+                hop = _hop(router.uplink, gateway, router.connected)
                 yield _route(_DEFAULT[each.version], hop)
 
 

@@ -49,6 +49,7 @@ def _ipv6(router: Router) -> Iterator[Sysctl]:
     yield Sysctl(f"net/ipv6/conf/{uplink}/accept_ra", str(router.accept_ra))
     # A router solicits neighbours from its link-local address; while that one is tentative
     # (1-2 s after the move) the host behind it would be without IPv6.
-    yield Sysctl(f"net/ipv6/conf/{uplink}/accept_dad", "0")
+    detected = not all(each.nodad for each in router.address_options)
+    yield Sysctl(f"net/ipv6/conf/{uplink}/accept_dad", str(int(detected)))
     yield Sysctl(f"net/ipv6/conf/{uplink}/proxy_ndp", str(int(any(proxied_neighbours(router)))))
     yield Sysctl(f"net/ipv6/neigh/{uplink}/proxy_delay", str(router.proxy_delay))

@@ -26,15 +26,17 @@ class Identity:
 
     name: str
     places: frozenset[str]
-    mac: str | None = None
+    macs: frozenset[str] = frozenset()
+    """The one it was found with, and the one that a spec gives it."""
     permanent: str | None = None
     kind: str | None = None
 
     def of(self, link: Link | None) -> Identity:
         """This identity with what `link` adds to it; what is known already stays."""
-        if self.mac is not None or link is None or link.mac is None:
+        if link is None or link.mac is None:
             return self
-        return evolve(self, mac=link.mac, permanent=link.permanent, kind=link.kind)
+        kind, permanent = self.kind or link.kind, self.permanent or link.permanent
+        return evolve(self, macs=self.macs | {link.mac}, permanent=permanent, kind=kind)
 
 
 def identities(states: Iterable[State]) -> frozenset[Identity]:
@@ -62,7 +64,7 @@ def whereabouts(one: Identity, there: Mapping[str, Mapping[str, Message]]) -> Pl
     named = [p for p in found if p[1] == one.name]
     if named:
         # Two of one name: that of the MAC, else the one that has been moved already.
-        return next((p for p in named if found[p].get("address") == one.mac), named[0])
+        return next((p for p in named if found[p].get("address") in one.macs), named[0])
     alike = [p for p, m in found.items() if _has_mac(m, one) and kind(m) == one.kind]
     return alike[0] if len(alike) == 1 else None
 
@@ -100,4 +102,5 @@ def permanent(message: Message) -> str | None:
 
 
 def _has_mac(message: Message, one: Identity) -> bool:
-    return one.mac not in _NOBODY and message.get("address") == one.mac
+    address = message.get("address")
+    return address not in _NOBODY and address in one.macs

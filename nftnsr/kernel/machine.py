@@ -242,8 +242,9 @@ class Machine:
 
 
 _RtnetlinkOperation = (
-    op.DeleteLink | op.RenameLink | op.SetLink | op.SetUp | op.AddAddress | op.DeleteAddress
-    | op.AddRoute | op.DeleteRoute | op.AddNeighbour | op.DeleteNeighbour
+    op.DeleteLink | op.RenameLink | op.SetLink | op.AddAltname | op.DeleteAltname | op.SetUp
+    | op.AddAddress | op.DeleteAddress | op.AddRoute | op.DeleteRoute | op.AddNeighbour
+    | op.DeleteNeighbour
 )  # fmt: skip
 
 
@@ -255,6 +256,10 @@ def _perform(rtnetlink: Rtnetlink, operation: _RtnetlinkOperation) -> None:
             rtnetlink.rename_link(name, new)
         case op.SetLink(_, link):
             rtnetlink.set_link(link)
+        case op.AddAltname(_, dev, name):
+            rtnetlink.add_altname(dev, name)
+        case op.DeleteAltname(_, dev, name):
+            rtnetlink.delete_altname(dev, name)
         case op.SetUp(_, name, up):
             rtnetlink.set_up(name, up=up)
         case op.AddAddress(_, address):

@@ -13,7 +13,7 @@ from nftnsr.state.model import Address, Hop, Interface_, Link, Network_, Route
 Message = Any  # pyroute2's messages are untyped dictionaries
 
 _IFF_UP = 1
-_IFA_F_NOPREFIXROUTE = 0x200
+_IFA_F_NOPREFIXROUTE, _IFA_F_DEPRECATED = 0x200, 0x20
 _FOREVER = 0xFFFFFFFF
 _RTPROT_KERNEL, _RTNH_F_ONLINK = 2, 4
 _METRICS = {"RTAX_MTU": "mtu", "RTAX_ADVMSS": "advmss", "RTAX_HOPLIMIT": "hoplimit",
@@ -35,10 +35,16 @@ def link(message: Message, name: str, peer: tuple[str, str] | None, master: Mess
         queue_length=message.get("txqlen"),
         alias=_words(message.get("ifalias")),
         called=message.get("ifname"),
+        altnames=altnames(message),
         kind=kind(message),
         permanent=permanent(message),
         master=(kind(master) or "interface", master.get("ifname")) if master else None,
     )
+
+
+def altnames(message: Message) -> tuple[str, ...]:
+    properties = message.get("prop_list")
+    return tuple(properties.get_attrs("IFLA_ALT_IFNAME")) if properties else ()
 
 
 def _words(alias: str | bytes | None) -> str:
@@ -62,6 +68,7 @@ def address(message: Message, dev: str, flags: int) -> Address:
         label=message.get("label"),
         metric=message.get("rt_priority"),
         noprefixroute=bool(flags & _IFA_F_NOPREFIXROUTE),
+        deprecated=bool(flags & _IFA_F_DEPRECATED),
         lifetime=None if lifetime == (_FOREVER, _FOREVER) else lifetime,
     )
 

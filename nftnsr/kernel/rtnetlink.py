@@ -34,6 +34,7 @@ _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
 # IFA_F_MANAGETEMPADDR and IFA_F_TEMPORARY: from a router advertisement, and the next one brings
 # it back (RFC 4862). In IPv4 the second bit says "secondary".
 _LEARNT = 0x100 | 0x01
+_FOREVER = 0xFFFFFFFF
 _NUD_PERMANENT, _NTF_PROXY = 0x80, 0x08
 _RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 9, 0x200, 4
 _RT_TABLE_LOCAL = 255
@@ -133,8 +134,22 @@ class Rtnetlink:
             "ifalias": link.alias,
         }  # fmt: skip
         given = {key: value for key, value in wanted.items() if value is not None}
-        index = self._index(link.name)
-        _call(f"cannot set link {link.name}", self._ipr.link, "set", index=index, **given)
+        index, what = self._index(link.name), f"cannot set link {link.name}"
+        try:
+            _call(what, self._ipr.link, "set", index=index, **given)
+        except _InUse:
+            # Many a NIC takes a MAC only while it is down; whoever sets a link sets it up then.
+            _call(what, self._ipr.link, "set", index=index, state="down")
+            _call(what, self._ipr.link, "set", index=index, **given)
+
+    def add_altname(self, dev: str, name: str) -> None:
+        what = f"cannot give link {dev} the alternative name {name}"
+        _call(what, self._ipr.link, "property_add", index=self._index(dev), altname=[name])
+
+    def delete_altname(self, dev: str, name: str) -> None:
+        what = f"cannot take the alternative name {name} from link {dev}"
+        with suppress(_Gone):
+            _call(what, self._ipr.link, "property_del", index=self._index(dev), altname=[name])
 
     def set_up(self, name: str, *, up: bool) -> None:
         state = "up" if up else "down"
@@ -159,15 +174,16 @@ class Rtnetlink:
         arguments: dict[str, object] = {}
         if interface.version == 6:
             # A tentative address answers nobody for 1-2 s (RFC 4862, duplicate detection).
-            flags |= _IFA_F_NODAD
+            flags |= 0 if address.nodad is False else _IFA_F_NODAD
         else:
             given = {"broadcast": address.broadcast, "label": address.label}
             arguments |= {key: str(value) for key, value in given.items() if value is not None}
             arguments["local"] = str(interface.ip)
             if address.scope is not None:
                 arguments["scope"] = address.scope
-        if address.lifetime is not None:
-            valid, preferred = address.lifetime
+        valid, preferred = address.lifetime or (_FOREVER, _FOREVER)
+        preferred = 0 if address.deprecated else preferred
+        if (valid, preferred) != (_FOREVER, _FOREVER):
             arguments |= {"valid_lft": valid, "preferred_lft": preferred}
         if address.metric is not None:
             arguments["rt_priority"] = address.metric

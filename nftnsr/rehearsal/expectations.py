@@ -71,7 +71,7 @@ def _neighbour_discovery(segment: Segment) -> Iterator[Probe]:
     for ip in filter(segment.on_link, segment.own_ipv6):
         for place, link in ((segment.neighbour, LAN), (segment.gateway, SEGMENT)):
             name = f"{ip} asked for by the {place}"
-            mac = segment.uplink_wire.near.mac
+            mac = router.mac or segment.uplink_wire.near.mac
             yield Solicit(router.name, "ndp", name, place, link, ip, mac, within)
 
 

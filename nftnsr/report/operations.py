@@ -13,7 +13,7 @@ from typing import assert_never
 from nftnsr.report.words import address_words, dev_words, route_words, shape_words
 from nftnsr.state import operations as op
 from nftnsr.state.flows import Flows
-from nftnsr.state.model import HOST, OURS, Link, Neighbour, Route
+from nftnsr.state.model import HOST, OURS, Address, Link, Neighbour, Route
 from nftnsr.state.operations import Operation
 
 
@@ -42,12 +42,15 @@ def operation_lines(operation: Operation) -> Iterator[str]:
             yield f"{_ip(name)} link set {dev_words(dev)} name {quote(new)}"
         case op.SetLink(name, link):
             yield f"{_ip(name)} link set {dev_words(link.name)} {' '.join(shape_words(link))}"
+        case op.AddAltname(name, dev, new):
+            yield f"{_ip(name)} link property add {dev_words(dev)} altname {quote(new)}"
+        case op.DeleteAltname(name, dev, old):
+            yield f"{_ip(name)} link property del {dev_words(dev)} altname {quote(old)}"
         case op.SetUp(name, dev, up):
             yield f"{_ip(name)} link set {dev_words(dev)} {'up' if up else 'down'}"
         case op.AddAddress(name, address):
             words = f"{address_words(address)} {dev_words(address.dev)}"
-            nodad = " nodad" if address.interface.version == 6 else ""
-            yield f"{_ip(name)} address add {words}{nodad}"
+            yield f"{_ip(name)} address add {words}{_how(address)}"
         case op.DeleteAddress(name, address):
             yield f"{_ip(name)} address del {address_words(address)} {dev_words(address.dev)}"
         case op.AddRoute(name, route):
@@ -87,6 +90,17 @@ def _veth(name: str, link: Link, other: Link) -> str:
 def _made(link: Link) -> str:
     mtu = "" if link.mtu is None else f" mtu {link.mtu}"
     return f"address {link.mac}{mtu}"
+
+
+def _how(address: Address) -> str:
+    """How an address is added, beyond what it is."""
+    nodad = " nodad" if address.interface.version == 6 and address.nodad is not False else ""
+    if address.lifetime is None:
+        return nodad
+    valid, preferred = ("forever" if s == 0xFFFFFFFF else str(s) for s in address.lifetime)
+    # What is deprecated says so itself.
+    lasts = "" if address.deprecated else f" preferred_lft {preferred}"
+    return f"{nodad} valid_lft {valid}{lasts}"
 
 
 def _neighbour(neighbour: Neighbour) -> str:

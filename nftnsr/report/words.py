@@ -62,6 +62,7 @@ def link_words(link: Link) -> Iterator[str]:
         namespace, name = link.peer
         yield f"type veth peer {name} in {namespace_words(namespace)}"
     yield from shape_words(evolve(link, alias=link.alias or None))
+    yield from (f"altname {quote(name)}" for name in link.altnames or ())
     yield "up" if link.up else "down"
 
 
@@ -92,6 +93,8 @@ def address_words(address: Address) -> str:
         words.append(f"metric {address.metric}")
     if address.noprefixroute:
         words.append("noprefixroute")
+    if address.deprecated:
+        words.append("preferred_lft 0")
     return " ".join(words)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv6Address
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
-from .model import Address, Forward, Host, Interface, Network, Router
+from .model import Address, AddressOptions, Forward, Host, Interface, Network, Router
 from .problems import Path
 
 T = TypeVar("T", covariant=True)
@@ -67,6 +67,8 @@ class RouterDraft:
     name: str
     uplink: At[str] | None
     addresses: Many[Interface]
+    address_options: Sequence[At[AddressOptions]]
+    altnames: Many[str]
     gateways: Many[Address]
     forward: Many[Forward]
     host: HostDraft | None  # None: there is no such table, and that has been reported
@@ -78,6 +80,7 @@ class RouterDraft:
             name=self.name,
             uplink=self.uplink.value,
             addresses=self.addresses.values,
+            address_options=tuple(item.value for item in self.address_options),
             gateways=self.gateways.values,
             forward=self.forward.values,
             host=self.host.finished(),

@@ -15,7 +15,9 @@ class Kind(Enum):
     """What a key's value looks like in TOML."""
 
     INTERFACE = auto()
+    UPLINK_ADDRESSES = auto()
     INTERFACE_ADDRESSES = auto()
+    INTERFACE_ADDRESS = auto()
     GATEWAYS = auto()
     NETWORKS = auto()
     SOURCES = auto()
@@ -30,6 +32,10 @@ class Kind(Enum):
     PROTOCOL = auto()
     TARGET = auto()
     NAME = auto()
+    MTU = auto()
+    MAC = auto()
+    ALTNAMES = auto()
+    DURATION = auto()
 
 
 @frozen
@@ -66,8 +72,8 @@ ROUTER_KEYS: Final = _by_name(
     ),
     Key(
         "addresses",
-        Kind.INTERFACE_ADDRESSES,
-        "The uplink's own addresses, each with its prefix length.",
+        Kind.UPLINK_ADDRESSES,
+        "The uplink's own addresses, each with its prefix length; a table says more of one.",
         '["192.0.2.10/24"]',
         required=True,
     ),
@@ -150,6 +156,25 @@ ROUTER_KEYS: Final = _by_name(
         "1 strict, 2 loose.",
         "1",
     ),
+    Key(
+        "mtu",
+        Kind.MTU,
+        "The uplink's MTU in bytes while it is in the router; without it, the one it has.",
+        "1450",
+    ),
+    Key(
+        "mac",
+        Kind.MAC,
+        "The uplink's MAC address while it is in the router; without it, the one it has.",
+        '"02:00:00:00:00:03"',
+    ),
+    Key(
+        "altnames",
+        Kind.ALTNAMES,
+        "The uplink's alternative names while it is in the router (ip-link(8)); without it, those "
+        "it has.",
+        '["wan"]',
+    ),
 )
 
 HOST_KEYS: Final = _by_name(
@@ -203,6 +228,55 @@ HOST_KEYS: Final = _by_name(
         Kind.LINK_LOCAL,
         "The link-local IPv6 address of the router's end.",
         '"fe80::1"',
+    ),
+    Key(
+        "mtu",
+        Kind.MTU,
+        "The MTU of both ends of the veth pair, in bytes.",
+        "1500",
+    ),
+    Key(
+        "mac",
+        Kind.MAC,
+        "The MAC address of the host's end; without it, one made of the router's name.",
+        '"02:00:00:00:00:04"',
+    ),
+)
+
+ADDRESS_KEYS: Final = _by_name(
+    Key(
+        "address",
+        Kind.INTERFACE_ADDRESS,
+        "The address with its prefix length.",
+        '"192.0.2.10/24"',
+        required=True,
+        field="interface",
+    ),
+    Key(
+        "noprefixroute",
+        Kind.FLAG,
+        "Whether the address comes without a route to its prefix.",
+        "true",
+    ),
+    Key(
+        "nodad",
+        Kind.FLAG,
+        "Whether an IPv6 address serves at once, without duplicate detection (RFC 4862), which "
+        "takes 1-2 s.",
+        "false",
+    ),
+    Key(
+        "preferred_lifetime",
+        Kind.DURATION,
+        "How long after it was added the address is a source of new connections; 0s: never, it "
+        "is deprecated from the start. For ever without it.",
+        '"0s"',
+    ),
+    Key(
+        "valid_lifetime",
+        Kind.DURATION,
+        "How long after it was added the address is there at all. For ever without it.",
+        '"2h"',
     ),
 )
 

@@ -74,6 +74,17 @@ class Forward:
 
 
 @frozen
+class AddressOptions:
+    """What is particular about one of the uplink's addresses; lifetimes in seconds."""
+
+    interface: Interface
+    noprefixroute: bool = False
+    nodad: bool = True
+    preferred_lifetime: int | None = None  # None: for ever
+    valid_lifetime: int | None = None
+
+
+@frozen
 class Host:
     """The veth pair between the router and the host, and what lies behind the host."""
 
@@ -85,6 +96,8 @@ class Host:
     default_route: bool = True
     link_local: IPv6Address = HOST_LINK_LOCAL
     router_link_local: IPv6Address = ROUTER_LINK_LOCAL
+    mtu: int = 1500  # the kernel's own for a veth, said so that a change of it is seen
+    mac: str | None = None  # None: one made of the router's name
 
     @property
     def peer(self) -> str:
@@ -114,6 +127,16 @@ class Router:
     proxy_delay: int = 0  # in 1/100 s (USER_HZ), as net.ipv6.neigh.*.proxy_delay
     accept_ra: Literal[0, 1, 2] = 0
     rp_filter: Literal[0, 1, 2] = 1
+    address_options: tuple[AddressOptions, ...] = ()  # of those of `addresses` that are tables
+    mtu: int | None = None  # None: as it is, here and in what follows
+    mac: str | None = None
+    altnames: tuple[str, ...] | None = None
+
+    @property
+    def connected(self) -> tuple[Interface, ...]:
+        """The addresses of the uplink that bring a route to their prefix."""
+        without = {each.interface for each in self.address_options if each.noprefixroute}
+        return tuple(i for i in self.addresses if i not in without)
 
 
 @frozen

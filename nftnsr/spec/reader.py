@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from . import forwards, values
+from .addresses import Addresses
 from .draft import HostDraft, Many, RouterDraft
 from .keys import FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS
 from .model import (
@@ -20,6 +21,8 @@ from .problems import Fault, Path
 from .table import Table, nearest
 from .values import Unreadable, unreadable
 from .words import header, kind_of, quoted
+
+_MTUS: Final = (65535, 68)  # the most and the least (RFC 791)
 
 
 def read(file: str, data: dict[str, Any], faults: list[Fault]) -> Iterator[RouterDraft]:
@@ -63,12 +66,20 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
     table.number("accept_ra", 2)
     table.number("rp_filter", 2)
     table.setting("inbound_ipv6", _inbound_ipv6, "open")
+    table.number("mtu", *_MTUS)
+    table.setting("mac", values.mac, None)
+    altnames = table.texts("altnames", values.altname)
+    if "altnames" in raw:
+        table.settings["altnames"] = altnames.values
+    addresses = Addresses(faults)
     host = table.table("host")
     return RouterDraft(
         path=path,
         name=name,
         uplink=table.text("uplink", values.interface_name),
-        addresses=table.texts("addresses", values.interface),
+        addresses=table.array("addresses", addresses, "an array of addresses"),
+        address_options=addresses.options,
+        altnames=altnames,
         gateways=table.texts("gateways", values.gateway),
         forward=table.array("forward", _Forwards(faults), "an array of forwards"),
         host=None if host is None else _host((*path, "host"), host, faults),
@@ -90,6 +101,8 @@ def _host(path: Path, raw: dict[str, Any], faults: list[Fault]) -> HostDraft:
     peer = interface
     if "router_interface" in raw:
         peer = table.setting("router_interface", values.interface_name, "")
+    table.number("mtu", *_MTUS)
+    table.setting("mac", values.mac, None)
     return HostDraft(
         path=path,
         interface=interface,

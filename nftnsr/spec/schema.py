@@ -10,8 +10,8 @@ from typing import Any, Final, assert_never
 
 from attrs import NOTHING, fields_dict
 
-from .keys import FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key, Kind
-from .model import Forward, Host, Router
+from .keys import ADDRESS_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key, Kind
+from .model import AddressOptions, Forward, Host, Router
 
 Schema = dict[str, Any]
 
@@ -29,6 +29,9 @@ _PATTERNS: Final = {
     "target": _TARGET,
     "forward": rf"{_PORT}(-{_PORT})?/(tcp|udp)([ \t]*->[ \t]*({_TARGET}))?",
     "forward name": r'[^"\\]{1,64}',
+    "MAC address": "[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}",
+    "alternative name": r'[^\s/:%"*\\]{1,127}',
+    "duration": "[0-9]{1,10}[smhd]",
 }
 
 
@@ -72,6 +75,11 @@ def _value(key: Key) -> Schema:
     match key.kind:
         case Kind.INTERFACE:
             return _string("interface")
+        case Kind.UPLINK_ADDRESSES:
+            table = _table(ADDRESS_KEYS, AddressOptions)
+            return _array({"anyOf": [_string("address with prefix length"), table]}, key.required)
+        case Kind.INTERFACE_ADDRESS:
+            return _string("address with prefix length")
         case Kind.INTERFACE_ADDRESSES:
             return _array(_string("address with prefix length"), key.required)
         case Kind.GATEWAYS:
@@ -103,6 +111,14 @@ def _value(key: Key) -> Schema:
             return _string("target")
         case Kind.NAME:
             return _string("forward name")
+        case Kind.MTU:
+            return {"type": "integer", "minimum": 68, "maximum": 65535}
+        case Kind.MAC:
+            return _string("MAC address")
+        case Kind.ALTNAMES:
+            return _array(_string("alternative name"))
+        case Kind.DURATION:
+            return _string("duration")
         case _:
             assert_never(key.kind)
 

@@ -146,14 +146,14 @@ class Table:
         self._mistyped(key, "true or false", value, hint)
         return None
 
-    def number(self, key: str, last: int) -> None:
+    def number(self, key: str, last: int, first: int = 0) -> None:
         value = self.get(key)
         if value is None:
             return
         if isinstance(value, bool) or not isinstance(value, int):
             self._mistyped(key, "an integer", value)
-        elif not 0 <= value <= last:
-            self.fault(key, f"{key} {number(value)} is not in 0-{last}")
+        elif not first <= value <= last:
+            self.fault(key, f"{key} {number(value)} is not in {first}-{last}")
         else:
             self.settings[self._keys[key].attribute] = value
 

@@ -29,6 +29,10 @@ _BROADCAST: Final = IPv4Address("255.255.255.255")
 _NO_INTERFACE: Final = b'\t\n\v\f\r \xa0/:%"*\\'
 _RESERVED_INTERFACES: Final = ("all", "default", "lo")
 _NAME_BYTES: Final = 64
+_ALTNAME_BYTES: Final = 127  # ALTIFNAMSIZ - 1
+_MAC: Final = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
+_DURATION: Final = re.compile(r"([0-9]{1,10})([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @frozen
@@ -243,3 +247,39 @@ def forward_name(text: str) -> str:
     if bad is not None:
         raise unreadable(f"the forward's name contains {quoted(bad)}")
     return text
+
+
+def mac(text: str) -> str:
+    """A MAC address that one interface can have, in lower case."""
+    if not _MAC.fullmatch(text):
+        hint = "a MAC address is written as 02:00:00:00:00:03"
+        raise unreadable(f"{quoted(text)} is not a MAC address", hint)
+    # The first bit on the wire tells groups (IEEE 802, section 8.2).
+    if int(text[1], 16) & 1 or not any(c not in "0:" for c in text):
+        raise unreadable(f"MAC address {quoted(text)} is not that of one interface")
+    return text.lower()
+
+
+def altname(text: str) -> str:
+    """An alternative name of an interface, which may be longer than its own."""
+    if not text:
+        raise unreadable("an alternative name cannot be empty")
+    if len(text.encode()) > _ALTNAME_BYTES:
+        raise unreadable(f"alternative name {quoted(text)} is longer than {_ALTNAME_BYTES} bytes")
+    bad = next((c for c in text if not c.isprintable() or _forbidden(c)), None)
+    if bad is not None or text in (".", ".."):
+        what = f"contains {quoted(bad)}" if bad is not None else "is the name of a directory"
+        raise unreadable(f"alternative name {quoted(text)} {what}")
+    return text
+
+
+def duration(text: str) -> int:
+    """Seconds of `30s`, `15m`, `2h` or `7d`."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise unreadable(f"{quoted(text)} is no duration", 'write "90s", "15m", "2h" or "7d"')
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    # The kernel has 32 bits for it, and all of them set say "for ever".
+    if seconds >= 2**32 - 1:
+        raise unreadable(f"duration {quoted(text)} is too long", "leave it out: for ever")
+    return seconds

@@ -44,12 +44,17 @@ RTPROT_NFTNSR = 110
 """Tags the routes that nftnsr made; free in rtnetlink.h and in iproute2's rt_protos."""
 
 
+def _sorted(names: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(sorted(names))
+
+
 @frozen
 class Link:
     """A network interface; `peer` is (namespace, name) of the other end of a veth of ours.
 
     An uplink is `name` wherever it is spoken of; `called` is its name in the kernel, which
-    somebody may have changed. The last three fields tell what it is, and are never compared.
+    somebody may have changed. `kind`, `permanent` and `master` tell what it is, and are never
+    compared.
     """
 
     name: str
@@ -66,6 +71,8 @@ class Link:
     """The address that the hardware was made with (IFLA_PERM_ADDRESS)."""
     master: tuple[str, str] | None = field(default=None, eq=False)
     """(kind, name) of the bridge, bond or vrf to which it belongs."""
+    altnames: tuple[str, ...] | None = field(default=None, converter=_sorted)
+    """All its alternative names (ip-link(8))."""
 
     @property
     def key(self) -> Key:
@@ -74,7 +81,11 @@ class Link:
 
 @frozen
 class Address:
-    """An address on a link. `lifetime` (valid, preferred) in seconds is never compared."""
+    """An address on a link.
+
+    `lifetime` (valid, preferred; in seconds) and `nodad` say how it is added, and are never
+    compared.
+    """
 
     dev: str
     interface: Interface_
@@ -85,8 +96,10 @@ class Address:
     metric: int | None = None
     """Of the connected route that comes with it (IFA_RT_PRIORITY)."""
     noprefixroute: bool = False
-    nodad: bool | None = None
+    nodad: bool | None = field(default=None, eq=False)
     lifetime: tuple[int, int] | None = field(default=None, eq=False)
+    deprecated: bool = False
+    """Whether its preferred lifetime is over: it answers, but starts nothing of its own."""
 
     @property
     def key(self) -> Key:

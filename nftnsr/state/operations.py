@@ -80,6 +80,22 @@ class SetLink:
 
 
 @frozen
+class AddAltname:
+    """Give a link one more alternative name."""
+
+    namespace: str
+    dev: str
+    name: str
+
+
+@frozen
+class DeleteAltname:
+    namespace: str
+    dev: str
+    name: str
+
+
+@frozen
 class SetUp:
     """Bring a link up, or down."""
 
@@ -164,6 +180,8 @@ Operation: TypeAlias = (
     | MoveLink
     | RenameLink
     | SetLink
+    | AddAltname
+    | DeleteAltname
     | SetUp
     | AddAddress
     | DeleteAddress

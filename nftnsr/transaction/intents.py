@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from ipaddress import ip_interface
+from typing import Any
 
 from attrs import evolve, frozen
 
 from nftnsr.compile import compile_host, compile_router, compile_spec
+from nftnsr.compile.addressing import router_links
 from nftnsr.compile.families import families
 from nftnsr.compile.handover import places
 from nftnsr.compile.routing import router_routes
@@ -54,11 +56,30 @@ def _intent(
     changes = {r.name: _Change.of(r, kept[r.name], found, compiled[HOST]) for r in spec.routers}
     released = _host(tuple(i for change in changes.values() for i in change.released))
     handovers = (handed(machine, r, found) for r in spec.routers)
-    wanted = State.union((compiled, released, *handovers))
+    resets = (_reset(router, kept[router.name]) for router in spec.routers)
+    wanted = State.union((compiled, *resets, released, *handovers))
     ours = State.union(r.applied for r in kept.values() if r is not None)
     # What the uplinks are known by from now on: a crash may leave one under another name.
     goal = Goal(wanted, scope.learning(found), ours)
     return Intent("apply", goal, {n: c.record for n, c in changes.items()}), found
+
+
+def _reset(router: Router, record: Record | None) -> State:
+    """What the last spec said of the uplink, and this one leaves as it was before the first."""
+    before = None if record is None else record.before[HOST].link(router.uplink)
+    applied = None if record is None else record.applied[router.name].link(router.uplink)
+    (wanted,) = (link for link in router_links(router) if link.name == router.uplink)
+    if before is None or applied is None:
+        return State({})
+
+    def field(name: str) -> Any:
+        said = getattr(wanted, name)
+        return (
+            getattr(before, name) if said is None and getattr(applied, name) is not None else said
+        )
+
+    link = evolve(wanted, mac=field("mac"), mtu=field("mtu"), altnames=field("altnames"))
+    return State({router.name: Namespace((link,))})
 
 
 def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State]:

@@ -129,8 +129,10 @@ class _Planner:
             yield stage, _MAKE, self._veth(name, link)
             link = _only(link, ("queue_length", "alias"))
         else:
-            yield stage, _MAKE, op.MoveLink(link.name, self.moves[name, link.name], name)
+            source = self.moves[name, link.name]
+            yield stage, _MAKE, op.MoveLink(link.name, source, name)
             yield from _renames(name, link, link.name)
+            yield from _altnames(name, link, self.observed[source].link(link.name), stage)
         yield from _set(name, link, stage)
 
     def _veth(self, name: str, link: Link) -> op.CreateVeth:
@@ -172,6 +174,7 @@ class _Planner:
                     yield stage, _MAKE, self._veth(name, new)
                 assert isinstance(old, Link)
                 yield from _renames(name, new, old.called)
+                yield from _altnames(name, new, old, stage)
                 yield from _set(name, _only(new, changes.keys()), stage)
             case Address():
                 assert isinstance(old, Address)
@@ -260,6 +263,17 @@ def _set(namespace: str, link: Link, stage: int) -> Iterator[Ranked]:
     if (shape := op.SetLink(namespace, link)).says_anything:
         yield stage, _SHAPE, shape
     yield stage, _UP, op.SetUp(namespace, link.name, link.up)
+
+
+def _altnames(namespace: str, wanted: Link, found: Link | None, stage: int) -> Iterator[Ranked]:
+    """Those that a link has travel with it."""
+    if wanted.altnames is None:
+        return
+    want, have = frozenset(wanted.altnames), frozenset((found and found.altnames) or ())
+    for name in sorted(have - want):
+        yield stage, _SHAPE, op.DeleteAltname(namespace, wanted.name, name)
+    for name in sorted(want - have):
+        yield stage, _SHAPE, op.AddAltname(namespace, wanted.name, name)
 
 
 def _only(link: Link, fields: Collection[str]) -> Link:

@@ -24,8 +24,8 @@ def link(mac: str = OTHER, permanent: str | None = None, kind: str | None = None
     return Message(address=mac, perm_address=permanent, linkinfo=info)
 
 
-NIC = Identity("ens3", frozenset({HOST, "r"}), MAC, MAC)
-VETH = Identity("ens3", frozenset({HOST, "r"}), MAC, None, "veth")
+NIC = Identity("ens3", frozenset({HOST, "r"}), frozenset({MAC}), MAC)
+VETH = Identity("ens3", frozenset({HOST, "r"}), frozenset({MAC}), None, "veth")
 NAMED = Identity("ens3", frozenset({HOST, "r"}))
 
 

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from typing import get_args
 
 import pytest
+from attrs import evolve
 
 from nftnsr.report.differences import differences_json, differences_text
 from nftnsr.report.operations import operation_json, operation_lines, operations_text
@@ -224,7 +225,15 @@ COMMANDS: dict[str, Operation] = {
         "wan", Address("ens3", ip_interface("192.0.2.10/24"), metric=100)
     ),
     "ip -n wan address add 192.0.2.10/24 dev ens3": op.AddAddress("wan", V4),
+    "ip -n wan link property add dev ens3 altname wan": op.AddAltname("wan", "ens3", "wan"),
+    "ip link property del dev ens3 altname 'a b'": op.DeleteAltname("", "ens3", "a b"),
     "ip -n wan address add fd00::3/64 dev ens3 nodad": op.AddAddress("wan", V6),
+    "ip -n wan address add fd00::3/64 dev ens3 valid_lft 7200 preferred_lft 3600": op.AddAddress(
+        "wan", evolve(V6, nodad=False, lifetime=(7200, 3600))
+    ),
+    "ip -n wan address add fd00::3/64 preferred_lft 0 dev ens3 nodad valid_lft forever": (
+        op.AddAddress("wan", evolve(V6, deprecated=True, lifetime=(0xFFFFFFFF, 0)))
+    ),
     "ip address del fd00::3/64 dev ens3": op.DeleteAddress(HOST, V6),
     "ip route replace default via 192.0.2.1 dev ens3 proto 110": op.AddRoute(HOST, DEFAULT),
     "ip -6 -n wan route add default via fe80::1 dev ens3 metric 1024 proto 110": op.AddRoute(
@@ -277,6 +286,8 @@ IN_EVIL: tuple[Operation, ...] = (
     op.AttachNamespace(EVIL, f"/proc/{EVIL}/ns/net"),
     op.RenameLink(EVIL, EVIL, EVIL),
     op.SetLink(EVIL, Link(EVIL, alias=EVIL)),
+    op.AddAltname(EVIL, EVIL, EVIL),
+    op.DeleteAltname(EVIL, EVIL, EVIL),
     op.SetUp(EVIL, EVIL, True),
     op.AddAddress(EVIL, Address(EVIL, V4.interface, label=f"{EVIL}:1")),
     op.DeleteAddress(EVIL, Address(EVIL, V4.interface)),

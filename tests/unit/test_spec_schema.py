@@ -10,8 +10,8 @@ from attrs import fields
 from jsonschema import Draft202012Validator
 
 from nftnsr.spec import SpecError, parse
-from nftnsr.spec.keys import FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key
-from nftnsr.spec.model import Forward, Host, Router
+from nftnsr.spec.keys import ADDRESS_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key
+from nftnsr.spec.model import AddressOptions, Forward, Host, Router
 from nftnsr.spec.schema import schema, text
 
 COMPLETE = """\
@@ -40,7 +40,8 @@ def test_schema_is_valid() -> None:
 @pytest.mark.parametrize(
     ("keys", "model", "without"),
     [
-        (ROUTER_KEYS, Router, {"name"}),
+        (ROUTER_KEYS, Router, {"name", "address_options"}),
+        (ADDRESS_KEYS, AddressOptions, set()),
         (HOST_KEYS, Host, set()),
         (FORWARD_KEYS, Forward, {"target_port"}),
     ],
@@ -56,6 +57,15 @@ def test_every_field_of_the_model_has_a_key(
 def test_reader_and_schema_accept_the_example_of_a_forward_key(key: Key) -> None:
     port = "" if key.name == "port" else "port = 1, "
     document = COMPLETE.format(router=f"forward = [{{ {port}{key.line} }}]", host="")
+    assert parse(document, "a.toml")
+    Draft202012Validator(schema()).validate(tomli.loads(document))
+
+
+def test_reader_and_schema_accept_the_examples_of_address_keys() -> None:
+    keys = [key for key in ADDRESS_KEYS.values() if key.name not in ("address", "valid_lifetime")]
+    words = ", ".join(key.line for key in keys)
+    table = f'{{ address = "2001:db8:1::3/64", {words} }}'
+    document = COMPLETE.format(router="", host="").replace('"2001:db8:1::3/64"', table)
     assert parse(document, "a.toml")
     Draft202012Validator(schema()).validate(tomli.loads(document))
 

@@ -33,7 +33,7 @@ from nftnsr.state.operations import Operation
 T = ("inet", "nftnsr")
 LINK = Link(
     "ens3", False, ("wan", "x"), "02:00:00:00:00:03", 1450, 500, 'an "alias" – é', "dev2",
-    "veth", "02:00:00:00:00:33", ("bridge", "br0"),
+    "veth", "02:00:00:00:00:33", ("bridge", "br0"), ("wan", "outside"),
 )  # fmt: skip
 ADDRESS = Address(
     "ens3",
@@ -46,6 +46,7 @@ ADDRESS = Address(
     True,
     True,
     (3600, 1800),
+    True,
 )
 HOPS = (Hop("ens3", ip_address("192.0.2.1"), True, 2), Hop("ens4", None), Hop())
 ROUTE = Route(
@@ -82,6 +83,8 @@ OPERATIONS: tuple[Operation, ...] = (
     op.MoveLink("ens3", HOST, "wan"),
     op.RenameLink("wan", "dev2", "ens3"),
     op.SetLink("wan", LINK),
+    op.AddAltname("wan", "ens3", "outside"),
+    op.DeleteAltname("wan", "ens3", "outside"),
     op.SetUp("wan", "ens3", False),
     op.AddAddress("wan", ADDRESS),
     op.DeleteAddress("wan", ADDRESS),

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from ..draft import RouterDraft
 from ..problems import Fault
-from . import forwards, machine, uplink, veth
+from . import forwards, links, machine, uplink, veth
 
 
 def router_faults(router: RouterDraft) -> Iterator[Fault]:
     """What contradicts itself within one router."""
     yield from uplink.faults(router)
+    yield from links.faults(router)
     yield from veth.faults(router)
     yield from forwards.faults(router)
 

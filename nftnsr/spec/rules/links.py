@@ -1,0 +1,65 @@
+"""What links and their addresses can be told to be: MTU, names, lifetimes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ..draft import RouterDraft
+from ..problems import Fault, Path
+from ..words import quoted
+
+_IPV6_MTU: Final = 1280  # the least for IPv6 (RFC 8200, section 5): below, the kernel ends it
+
+
+def faults(router: RouterDraft) -> Iterator[Fault]:
+    yield from _options(router)
+    yield from _altnames(router)
+    ipv6 = any(item.value.version == 6 for item in router.addresses)
+    yield from _mtu(router.path, router.settings, ipv6)
+    if router.host is not None:
+        yield from _mtu(router.host.path, router.host.settings, ipv6)
+        mine, theirs = router.settings.get("mac"), router.host.settings.get("mac")
+        if mine is not None and mine == theirs:
+            path, also = (*router.host.path, "mac"), (*router.path, "mac")
+            yield Fault(path, f"MAC address {mine} is the uplink's, too", also=also)
+
+
+def _options(router: RouterDraft) -> Iterator[Fault]:
+    for item in router.address_options:
+        options = item.value
+        valid, preferred = options.valid_lifetime, options.preferred_lifetime
+        if options.interface.version == 4 and not options.nodad:
+            message = "duplicate address detection is a matter of IPv6"
+            yield Fault((*item.path, "nodad"), message, "leave it out")
+        if valid == 0:
+            message = "an address with no lifetime would never be there"
+            yield Fault((*item.path, "valid_lifetime"), message)
+        elif valid is not None and preferred is None:
+            message = "the address would be preferred for longer than it is there"
+            hint = "write preferred_lifetime, too"
+            yield Fault((*item.path, "valid_lifetime"), message, hint)
+        elif valid is not None and preferred is not None and preferred > valid:
+            message = "the address would be preferred for longer than it is there"
+            also = (*item.path, "valid_lifetime")
+            yield Fault((*item.path, "preferred_lifetime"), message, also=also)
+
+
+def _altnames(router: RouterDraft) -> Iterator[Fault]:
+    taken: dict[str, Path] = {}
+    if router.uplink is not None:
+        taken[router.uplink.value] = router.uplink.path
+    if router.host is not None and router.host.peer is not None:
+        taken[router.host.peer.value] = router.host.peer.path
+    for name in router.altnames:
+        first = taken.setdefault(name.value, name.path)
+        if first is not name.path:
+            message = f"{quoted(name.value)} is the name of an interface of this router already"
+            yield Fault(name.path, message, also=first)
+
+
+def _mtu(path: Path, settings: Mapping[str, Any], ipv6: bool) -> Iterator[Fault]:
+    mtu = settings.get("mtu", _IPV6_MTU)
+    if ipv6 and mtu < _IPV6_MTU:
+        message = f"mtu {mtu} is too small for IPv6"
+        yield Fault((*path, "mtu"), message, f"IPv6 needs {_IPV6_MTU} bytes (RFC 8200)")
