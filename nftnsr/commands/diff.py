@@ -39,10 +39,8 @@ def run(options: Options, console: Console) -> int:
             "changing": changing,
         }
     )
-    if changing is not None:
-        console.warn(f"nftnsr: pid {changing} is changing this machine at this moment")
-    elif unfinished is not None:
-        console.warn(f"nftnsr: {unfinished_words(unfinished)}")
+    if words := unfinished_words(unfinished, changing):
+        console.warn(f"nftnsr: {words}")
     if not differences:
         return DIFFERS if cut_off else OK
     console.say(differences_text(differences, colour=console.colour))
@@ -53,8 +51,15 @@ def run(options: Options, console: Console) -> int:
     return DIFFERS
 
 
-def unfinished_words(unfinished: Unfinished) -> str:
-    """What is the matter with a transaction whose journal is there, and what to do."""
+def unfinished_words(unfinished: Unfinished | None, changing: str | None) -> str:
+    """What is the matter with a transaction whose journal is there, and what to do.
+
+    While somebody (the pid `changing`) holds the lock, that is none of the reader's business.
+    """
+    if changing is not None:
+        return f"pid {changing} is changing this machine at this moment"
+    if unfinished is None:
+        return ""
     command = unfinished.entry.command
     if unfinished.phase == "unconfirmed":
         left = f"{unfinished.seconds_left:.0f} s"

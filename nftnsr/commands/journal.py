@@ -10,6 +10,7 @@ from nftnsr.commands.console import OK, Console
 from nftnsr.report.operations import operation_json, operations_text
 from nftnsr.transaction import journal
 from nftnsr.transaction.journal import Unfinished
+from nftnsr.transaction.lock import holder
 
 
 def run(options: Options, console: Console) -> int:
@@ -21,7 +22,7 @@ def run(options: Options, console: Console) -> int:
         console.document(None)
         return OK
     entry = shown.entry
-    phase = "committed" if current is None else shown.phase
+    phase = _phase(current)
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started))
     console.say(f"{entry.command}, begun {began} by pid {entry.pid}: {_words(phase, shown)}")
     console.say(operations_text(shown.steps))
@@ -39,8 +40,17 @@ def run(options: Options, console: Console) -> int:
     return OK
 
 
+def _phase(current: Unfinished | None) -> str:
+    if current is None:
+        return "committed"
+    # Before a change is over its journal looks as if it had been cut off.
+    return current.phase if holder() is None else "under way"
+
+
 def _words(phase: str, shown: Unfinished) -> str:
     match phase:
+        case "under way":
+            return "it is under way"
         case "committed":
             return "committed; `nftnsr rollback` undoes it"
         case "unconfirmed":

@@ -13,6 +13,7 @@ from nftnsr.kernel.scope import Scope
 from nftnsr.report.status import Counted, status_json, status_text
 from nftnsr.state.model import Namespace
 from nftnsr.transaction import journal, records
+from nftnsr.transaction.lock import holder
 from nftnsr.transaction.records import RecordError
 
 
@@ -20,18 +21,19 @@ def run(options: Options, console: Console) -> int:
     specs.require_root()
     with Machine() as machine:
         pages = list(_pages(machine, tuple(options.name) or records.names()))
-    left = journal.unfinished()
+    left, changing = journal.unfinished(), holder()
     console.document(
         {
             "routers": [status_json(*page) for page in pages],
             "unfinished": None if left is None else left.phase,
+            "changing": changing,
         }
     )
     console.say("\n".join(status_text(*page) for page in pages))
     if not pages:
         console.note("no router is applied here")
-    if left is not None:
-        console.warn(f"nftnsr: {unfinished_words(left)}")
+    if words := unfinished_words(left, changing):
+        console.warn(f"nftnsr: {words}")
     return OK
 
 

@@ -51,5 +51,5 @@ def to_text(value: Any) -> str:
     return json.dumps(dump(value), indent=1) + "\n"
 
 
-def from_text(text: str, kind: Any) -> Any:
+def from_text(text: str | bytes, kind: Any) -> Any:
     return load(json.loads(text), kind)

@@ -106,7 +106,8 @@ class Journal:
         """Begin a journal; it appears whole, with its first line, or not at all."""
         path = directory() / "journal"
         records.write_whole(path, json.dumps(serial.dump(entry)) + "\n")
-        return cls(path.open("a"))
+        # Without a buffer: what could not be written is not tried again when it is closed.
+        return cls(path.open("ab", buffering=0))
 
     def begin(self, operation: Operation) -> None:
         """Note that `operation` is about to be performed."""
@@ -120,9 +121,13 @@ class Journal:
         self._file.close()
 
     def _write(self, line: str) -> None:
-        self._file.write(f"{line}\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        data = f"{line}\n".encode()
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise records.unwritable(DIRECTORY / "journal", error) from error
 
 
 def unfinished() -> Unfinished | None:
@@ -173,7 +178,7 @@ def directory() -> Path:
 
 def _read(path: Path) -> Unfinished | None:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return None
     if not lines:
@@ -182,17 +187,17 @@ def _read(path: Path) -> Unfinished | None:
         return None
     try:
         entry = serial.load(json.loads(lines[0]), Entry)
+        steps, applied = _steps(lines[1:])
     except Exception as error:
         raise RecordError(
             f"{path} cannot be read ({type(error).__name__}); nobody but nftnsr should write it: "
             "see what it says, then delete it"
         ) from error
     assert isinstance(entry, Entry)
-    steps, applied = _steps(lines[1:])
     return Unfinished(entry, steps, applied)
 
 
-def _steps(lines: list[str]) -> tuple[tuple[Operation, ...], bool]:
+def _steps(lines: list[bytes]) -> tuple[tuple[Operation, ...], bool]:
     steps: list[Operation] = []
     for line in lines:
         try:

@@ -35,7 +35,7 @@ def read(router: str) -> Record | None:
     """The record of a router, or None where nothing was applied; a damaged one is an error."""
     path = DIRECTORY / f"{router}.json"
     try:
-        text = path.read_text()
+        text = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
@@ -80,11 +80,22 @@ def names() -> tuple[str, ...]:
 
 
 class RecordError(Exception):
-    """A record that cannot be read; nothing was touched."""
+    """A record, or a journal, that cannot be read or written."""
+
+
+def unwritable(path: Path, error: OSError) -> RecordError:
+    return RecordError(f"{path} cannot be written: {error.strerror}")
 
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file so that a crash leaves either the old or the new one, on the disk."""
+    try:
+        _write_whole(path, text)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _write_whole(path: Path, text: str) -> None:
     with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             file.write(text)

@@ -158,15 +158,15 @@ def transact(machine: Machine, intent: Intent, found: State, terms: Terms | None
                 proof()
             signals.check()
             keep(intent.records)
-            if terms.confirm is not None:
+            if terms.confirm is None:
+                journal.commit()
+            else:
                 written.applied()
         except Exception as cause:  # whatever it was, a fault of our own included: undo
             undo(machine, entry, cause)
             raise Undone(cause) from cause
         finally:
             written.close()
-        if terms.confirm is None:
-            journal.commit()
     waits = terms.confirm is not None
     return Outcome(differences, tuple(work.performed), waits, left, tuple(work.refusals))
 

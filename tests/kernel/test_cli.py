@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pty
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
+
+from nftnsr.transaction.lock import holder, lock
 
 from .conftest import ARTICLE, Segment, assert_same, everything, sh
 
@@ -288,12 +289,60 @@ def test_killed_apply_is_told_by_diff_and_undone_by_the_next_command(
 
 
 def test_second_command_at_the_same_time_is_refused(segment: Segment, spec: Path) -> None:
-    assert nftnsr("recover").status == SAME  # makes the directory
-    with Path("/run/nftnsr/lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with lock():
         busy = nftnsr("apply", spec)
     assert (busy.status, busy.out) == (TROUBLE, "")
-    assert busy.err.startswith("nftnsr: another nftnsr")
+    assert busy.err.startswith(f"nftnsr: another nftnsr (pid {os.getpid()})")
+
+
+def test_a_change_under_way_is_not_told_as_cut_off(
+    segment: Segment, untouched: None, spec: Path
+) -> None:
+    process = stopped_in_the_middle(spec)
+    told = [nftnsr(*words) for words in (("diff", spec), ("status",), ("journal",))]
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=60)
+    diff, status, journal = told
+    busy = f"nftnsr: pid {process.pid} is changing this machine at this moment\n"
+    assert diff.err.startswith(busy)
+    assert status.err.endswith(busy)
+    assert "it is under way" in journal.out
+    assert not any("recover" in each.out + each.err for each in told)
+
+
+def test_a_look_takes_no_lock_and_writes_nothing(segment: Segment, spec: Path) -> None:
+    """So it is in the way of no change, and works where nothing can be written."""
+    assert nftnsr("apply", spec).status == SAME
+    with lock():
+        assert holder() == str(os.getpid())
+    assert holder() is None
+    sh("mount -o remount,ro /run/nftnsr; mount -o remount,ro /var/lib/nftnsr")
+    assert nftnsr("diff", spec) == Done(SAME, "", "")
+    assert nftnsr("status").status == SAME
+
+
+def test_disk_that_is_full_in_the_middle_leaves_everything_as_found(
+    segment: Segment, untouched: None, spec: Path
+) -> None:
+    seen = set()
+    for pages in range(1, 9):
+        sh(f"mount -t tmpfs -o size={pages * os.sysconf('SC_PAGESIZE')} none /run/nftnsr")
+        before = settled()
+        done = nftnsr("apply", spec)
+        if done.status == SAME:
+            sh("umount /run/nftnsr")
+            assert nftnsr("down", "ens3").status == SAME
+            break
+        assert done.status == TROUBLE
+        _, _, undone = done.err.partition("nftnsr: /run/nftnsr/")
+        reason, _, undone = undone.partition("\n")
+        assert reason.endswith("cannot be written: No space left on device")
+        seen.add(undone)
+        assert_same(settled(), before)
+        assert not Path("/run/nftnsr/journal").exists()
+        sh("umount /run/nftnsr")
+    assert seen == {"", "everything is as it was before\n"}
 
 
 # -- what can be wrong ---------------------------------------------------------------------
@@ -435,22 +484,24 @@ def test_failure_is_a_document_too(untouched: None, spec: Path) -> None:
     assert "there is no interface ens3" in done.err
 
 
-@pytest.mark.parametrize("content", ["", "{}", "no JSON", "[]", '{"router": "ens3"}', "\x00"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"no JSON", b"[]", b'{"router": "ens3"}', b"\0", b"\xff"]
+)
 def test_damaged_record_is_named_and_nothing_is_touched(
-    segment: Segment, spec: Path, content: str
+    segment: Segment, spec: Path, content: bytes
 ) -> None:
-    Path("/var/lib/nftnsr/ens3.json").write_text(content)
+    Path("/var/lib/nftnsr/ens3.json").write_bytes(content)
     before = settled()
     for arguments in (("apply", spec), ("down", "ens3")):
         refused(nftnsr(*arguments), "/var/lib/nftnsr/ens3.json is damaged")
     assert_same(settled(), before)
 
 
-@pytest.mark.parametrize("content", ["{}\n", "no JSON\n"])
+@pytest.mark.parametrize("content", [b"{}\n", b"no JSON\n", b"\xff\xfe\n"])
 def test_damaged_journal_is_named_and_nothing_is_touched(
-    segment: Segment, spec: Path, content: str
+    segment: Segment, spec: Path, content: bytes
 ) -> None:
-    Path("/run/nftnsr/journal").write_text(content)
+    Path("/run/nftnsr/journal").write_bytes(content)
     before = settled()
     for arguments in (("apply", spec), ("recover",), ("diff", spec)):
         refused(nftnsr(*arguments), "/run/nftnsr/journal cannot be read")
