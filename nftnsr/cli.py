@@ -14,7 +14,7 @@ from nftnsr.commands.terms import add_terms, add_wait, duration
 
 Verb = Literal[
     "validate", "compile", "diff", "apply", "down", "status", "rehearse",
-    "confirm", "rollback", "recover", "journal", "revert",
+    "graph", "confirm", "rollback", "recover", "journal", "revert",
 ]  # fmt: skip
 
 _SPEC = "TOML files; without any, every /etc/nftnsr/*.toml"
@@ -79,6 +79,10 @@ def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:
             from nftnsr.commands import rehearse
 
             return rehearse.run(options, console)
+        case "graph":
+            from nftnsr.commands import graph
+
+            return graph.run(options, console)
         case "confirm":
             from nftnsr.commands import confirm
 
@@ -112,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nftnsr {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     made = {verb: _verb(verbs, verb) for verb in get_args(Verb)}
-    for verb in ("validate", "compile", "diff", "apply", "rehearse"):
+    for verb in ("validate", "compile", "diff", "apply", "rehearse", "graph"):
         made[verb].add_argument("spec", nargs="*", metavar="SPEC", help=_SPEC)
     made["down"].add_argument(
         "what", nargs="*", metavar="SPEC|NAME", help="TOML files or names of routers"
@@ -120,6 +124,13 @@ def parser() -> argparse.ArgumentParser:
     made["status"].add_argument("name", nargs="*", metavar="NAME", help="routers; without: all")
     made["compile"].add_argument(
         "--ruleset", action="store_true", help="print the nftables rulesets only"
+    )
+    made["graph"].add_argument(
+        "--format", choices=("svg", "mermaid", "dot"), default="svg",
+        help="svg for a README or a browser (the default), mermaid or dot as text",
+    )  # fmt: skip
+    made["graph"].add_argument(
+        "--output", "-o", metavar="FILE", help="write the picture there, not to stdout"
     )
     made["apply"].add_argument(
         "--lockout-ok", action="store_true",
@@ -153,6 +164,7 @@ _HELP: dict[Verb, str] = {
     "down": "give the host back what it had before the first apply",
     "status": "show the live routers and any transaction that was not ended",
     "rehearse": "try the spec with real packets in throw-away namespaces",
+    "graph": "draw the routers of the spec (no root)",
     "confirm": "keep what `apply --confirm` did",
     "rollback": "undo the last transaction, confirmed or not",
     "recover": "undo what a crash left half done",

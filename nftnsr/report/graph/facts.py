@@ -1,0 +1,135 @@
+"""What a picture of a router says, in words: the same for every kind of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from attrs import frozen
+
+from nftnsr.compile import routing
+from nftnsr.compile.families import families
+from nftnsr.report.graph.lanes import Kind, Lane, lanes
+from nftnsr.spec.model import Network, Router
+
+_MOST: Final = 6  # lines of one list
+
+
+@frozen
+class End:
+    """An interface with the lines that stand below its name."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@frozen
+class Drawn:
+    """One router, left to right: gateways, uplink, its end of the veth pair, host, networks."""
+
+    name: str
+    gateways: tuple[str, ...]
+    uplink: End
+    duties: tuple[str, ...]
+    router: End
+    host: End
+    networks: tuple[Network, ...]
+    lanes: tuple[Lane, ...]
+
+    @property
+    def quiet(self) -> tuple[str, ...]:
+        """The networks that no arrow leads to."""
+        busy = {lane.place for lane in self.lanes}
+        return cut(str(n) for n in self.networks if n not in busy)
+
+    @property
+    def busy(self) -> tuple[Network, ...]:
+        """The networks that some arrow leads to."""
+        places = {lane.place for lane in self.lanes}
+        return tuple(n for n in self.networks if n in places)
+
+
+@frozen
+class Edge:
+    """All arrows of one kind between the internet and one place, for pictures that others lay out.
+
+    `lines` say of each arrow what is asked for, what is demanded, and what is reached.
+    """
+
+    kind: Kind
+    place: Network | None
+    lines: tuple[str, ...]
+
+
+def edges(router: Drawn) -> tuple[Edge, ...]:
+    found: dict[tuple[Kind, Network | None], list[str]] = {}
+    for lane in router.lanes:
+        found.setdefault((lane.kind, lane.place), []).extend(_lane_words(lane))
+    return tuple(Edge(kind, place, tuple(lines)) for (kind, place), lines in found.items())
+
+
+def _lane_words(lane: Lane) -> Iterator[str]:
+    if lane.kind == "outward":
+        yield from lane.notes
+        return
+    notes = f" ({', '.join(lane.notes)})" if lane.notes else ""
+    yield ", ".join(lane.label) + notes + (f" → {lane.target}" if lane.target else "")
+
+
+def drawn(router: Router) -> Drawn:
+    host = router.host
+    return Drawn(
+        router.name,
+        cut(f"via {g}" for g in router.gateways),
+        End(router.uplink, cut(str(i) for i in router.addresses)),
+        tuple(_duties(router)),
+        End(host.peer, cut(str(i) for i in host.router_addresses)),
+        End(host.interface, (*cut(str(i) for i in host.addresses), *_defaults(router))),
+        host.networks,
+        lanes(router),
+    )
+
+
+def _duties(router: Router) -> Iterator[str]:
+    """What the router does to all that passes."""
+    if router.forward_filter:
+        yield "only what is drawn here passes"
+    if router.drop_invalid:
+        yield "invalid packets are dropped"
+    if router.hairpin and router.forward:
+        yield "forwards work from inside, too"
+    proxied = [str(n.address) for n in routing.proxied_neighbours(router)]
+    yield from (f"answers NDP for {address}" for address in cut(proxied))
+
+
+def _defaults(router: Router) -> Iterator[str]:
+    hops = [hop for route in routing.host_routes(router) for hop in route.hops]
+    yield from (f"default via {hop.via}" for hop in hops)
+    if not hops and families(router):
+        yield "no default route"
+
+
+def cut(lines: Iterable[str]) -> tuple[str, ...]:
+    """As many lines as a box has room for, and how many there are beside them."""
+    all_of_them = tuple(lines)
+    if len(all_of_them) <= _MOST:
+        return all_of_them
+    return (*all_of_them[: _MOST - 1], f"and {len(all_of_them) - _MOST + 1} more")
+
+
+def description(routers: Iterable[Drawn]) -> str:
+    """The picture in sentences, for those who cannot see it."""
+    return " ".join(_sentence(router) for router in routers)
+
+
+def _sentence(router: Drawn) -> str:
+    forwards = "; ".join(
+        f"{', '.join(lane.label)} to {lane.target or 'the host'}"
+        for lane in router.lanes
+        if lane.kind == "forward"
+    )
+    return (
+        f"Namespace {router.name} has the uplink {router.uplink.name} with "
+        f"{', '.join(router.uplink.lines)} and a veth pair to {router.host.name} of the host. "
+        f"Forwards: {forwards or 'none'}."
+    )
