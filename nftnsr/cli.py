@@ -6,6 +6,7 @@ import argparse
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, assert_never, cast, get_args
 
 from nftnsr import __version__
@@ -14,7 +15,7 @@ from nftnsr.commands.terms import add_terms, add_wait, duration
 
 Verb = Literal[
     "validate", "compile", "diff", "apply", "down", "status", "rehearse",
-    "graph", "confirm", "rollback", "recover", "journal", "revert",
+    "graph", "confirm", "rollback", "recover", "journal", "units", "revert",
 ]  # fmt: skip
 
 _SPEC = "TOML files; without any, every /etc/nftnsr/*.toml"
@@ -99,6 +100,10 @@ def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:
             from nftnsr.commands import journal
 
             return journal.run(options, console)
+        case "units":
+            from nftnsr.commands import units
+
+            return units.run(options, console)
         case "revert":
             from nftnsr.transaction import watchdog
 
@@ -151,6 +156,10 @@ def parser() -> argparse.ArgumentParser:
         add_terms(made[verb])
     for verb in ("apply", "down", "confirm", "rollback", "recover"):
         add_wait(made[verb])
+    made["units"].add_argument("action", choices=("install", "remove", "show"))
+    made["units"].add_argument(
+        "--root", type=Path, metavar="DIR", help="work in the tree of another machine, of an image"
+    )
     made["revert"].add_argument("id")
     made["revert"].add_argument("--ready", type=int)
     return top
@@ -169,6 +178,7 @@ _HELP: dict[Verb, str] = {
     "rollback": "undo the last transaction, confirmed or not",
     "recover": "undo what a crash left half done",
     "journal": "show the transaction that is under way or was cut off, else the last one",
+    "units": "put the systemd units in place: at boot, drift checks, watching",
 }
 
 
