@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, assert_never
 
+import tomli
 from attrs import NOTHING, fields_dict
 
 from .keys import ADDRESS_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key, Kind
@@ -64,7 +65,8 @@ def _table(keys: dict[str, Key], model: type) -> Schema:
 
 
 def _property(key: Key, model: type) -> Schema:
-    result: Schema = {"description": key.doc, **_value(key)}
+    example = tomli.loads(key.line)[key.name]
+    result: Schema = {"description": key.doc, "examples": [example], **_value(key)}
     default = fields_dict(model)[key.attribute].default
     if default is not NOTHING and default is not None and default != ():
         result["default"] = default if isinstance(default, bool | int) else str(default)
@@ -124,7 +126,7 @@ def _value(key: Key) -> Schema:
 
 
 def _string(what: str) -> Schema:
-    return {"type": "string", "pattern": f"^({_PATTERNS[what]})$"}
+    return {"type": "string", "title": what, "pattern": f"^({_PATTERNS[what]})$"}
 
 
 def _array(items: Schema, not_empty: bool = False) -> Schema:
