@@ -91,6 +91,7 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
         hairpin=draw(flag),
         drop_invalid=draw(flag),
         forward_filter=draw(flag),
+        counters=draw(flag),
         inbound_ipv6=draw(st.sampled_from(["open", "forwards"])),
         proxy_ndp=draw(flag),
         accept_ra=draw(st.sampled_from([0, 1, 2])),

@@ -47,4 +47,5 @@ def _pages(
         state = machine.observe(Scope.of(record.applied, record.before))
         there = name in state
         counted = machine.counters(name) if there else ()
-        yield name, state[name] if there else None, tuple(Counted(*c) for c in counted)
+        forwards = tuple(Counted(*c) for c in counted if c[2])
+        yield name, state[name] if there else None, forwards

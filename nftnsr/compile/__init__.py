@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nftnsr.compile import addressing, filter, nat, routing, sysctl
+from nftnsr.compile import accounting, addressing, filter, nat, routing, sysctl
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.model import HOST, Item, Namespace, State, Table
 from nftnsr.state.words import TABLE
@@ -27,8 +27,10 @@ def compile_router(router: Router) -> Namespace:
             Table(*TABLE),
             *nat.sets(router),
             *filter.sets(router),
+            *accounting.sets(router),
             *nat.chains(router),
             *filter.chains(router),
+            *accounting.chains(router),
             *addressing.router_addresses(router),
             *routing.router_routes(router),
             *routing.proxied_neighbours(router),

@@ -117,7 +117,7 @@ class Machine:
         return self._rooms.exists(namespace) and not self.is_ours(namespace)
 
     def counters(self, namespace: str) -> tuple[Counter, ...]:
-        """The counted map elements of the router in a namespace."""
+        """The counted elements of the router in a namespace."""
         return self._rooms.run(namespace, lambda f: f.nftables.counters(TABLE))
 
     def connections(self) -> frozenset[Connection]:

@@ -85,7 +85,7 @@ class Nftables:
         return self._command("list ruleset")
 
     def counters(self, table: tuple[str, str]) -> tuple[Counter, ...]:
-        """(map, match, target, packets, bytes) of every counted element of the table's maps."""
+        """Every counted element of the table's sets and maps."""
         self._nft.set_stateless_output(False)
         return tuple(read_counters(self._listing(table)))
 

@@ -124,6 +124,13 @@ ROUTER_KEYS: Final = _by_name(
         "true",
     ),
     Key(
+        "counters",
+        Kind.FLAG,
+        "Whether the packets and bytes of each forward are counted, in both directions: one lookup "
+        "more for every packet.",
+        "true",
+    ),
+    Key(
         "inbound_ipv6",
         Kind.INBOUND_IPV6,
         'What may come in over IPv6 for the host\'s own addresses: all ("open") or only what '

@@ -122,6 +122,7 @@ class Router:
     hairpin: bool = True
     drop_invalid: bool = True
     forward_filter: bool = True
+    counters: bool = False
     inbound_ipv6: InboundIPv6 = "open"
     proxy_ndp: bool = True
     proxy_delay: int = 0  # in 1/100 s (USER_HZ), as net.ipv6.neigh.*.proxy_delay

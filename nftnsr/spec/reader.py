@@ -22,6 +22,9 @@ from .table import Table, nearest
 from .values import Unreadable, unreadable
 from .words import header, kind_of, quoted
 
+_FLAGS: Final = (
+    "masquerade", "hairpin", "drop_invalid", "forward_filter", "counters", "proxy_ndp",
+)  # fmt: skip
 _MTUS: Final = (65535, 68)  # the most and the least (RFC 791)
 
 
@@ -60,7 +63,7 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         (FORWARD_KEYS, "an element of `forward`"),
     ]
     table = Table(raw, path, ROUTER_KEYS, faults, homes)
-    for key in ("masquerade", "hairpin", "drop_invalid", "forward_filter", "proxy_ndp"):
+    for key in _FLAGS:
         table.flag(key)
     table.number("proxy_delay", 2**31 - 1)  # a C int in the kernel
     table.number("accept_ra", 2)

@@ -18,12 +18,12 @@ _TABLE = re.compile(r"^table (\S+) (\S+) \{$")
 _ELEMENTS = "elements = {"
 # The state of an element (counter values, expiry) is no part of what is wanted.
 _STATE = re.compile(r" counter(?: packets \d+ bytes \d+)?(?= |$)| expires \S+")
-_COUNTED = re.compile(r"([^\s{,][^{,]*?) counter packets (\d+) bytes (\d+) : ([^,}]*[^,} ])")
+_COUNTED = re.compile(r"([^\s{,][^{,]*?) counter packets (\d+) bytes (\d+)(?: : ([^,}]*[^,} ]))?")
 _COMMENT = re.compile(r' comment "[^"]*"')
 _NUMBERS = re.compile(r"(\d+)")
 
 Counter = tuple[str, str, str, int, int]
-"""Map, match, target, packets, bytes."""
+"""Set or map, match, target (of a map's element, else empty), packets, bytes."""
 
 R = TypeVar("R", Table, Chain, Set, Block)
 
@@ -89,14 +89,14 @@ def read_listing(listing: str) -> tuple[Rule_, ...]:
 
 
 def read_counters(listing: str) -> Iterator[Counter]:
-    """The counted map elements of a listing that was made with counters."""
+    """The counted elements of a listing that was made with counters."""
     name = ""
     for line in listing.splitlines():
         if start := _BLOCK.match(line):
             name = start[2]
         elif found := _COUNTED.search(line):
             match, packets, count, target = found.groups()
-            yield name, match, target, int(packets), int(count)
+            yield name, match, target or "", int(packets), int(count)
 
 
 def batch(wanted: Iterable[Rule_], observed: Iterable[Rule_]) -> str:

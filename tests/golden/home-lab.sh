@@ -60,6 +60,28 @@ table inet nftnsr {
 		}
 	}
 
+	set traffic {
+		type inet_proto . inet_service
+		counter
+		elements = {
+			tcp . 25,
+			tcp . 80,
+			tcp . 443,
+			tcp . 2222,
+			tcp . 8006,
+			udp . 51820
+		}
+	}
+
+	set traffic_ranges {
+		type inet_proto . inet_service
+		flags interval
+		counter
+		elements = {
+			udp . 27015-27030
+		}
+	}
+
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		ip daddr 192.0.2.40 dnat ip to meta l4proto . th dport map @forward_ipv4
@@ -83,6 +105,12 @@ table inet nftnsr {
 		oifname "wan0" ct status dnat accept
 		iifname "enp1s0" oifname "wan0" ip6 daddr 2001:db8:50:1::2 icmpv6 type echo-request accept
 		iifname "enp1s0" oifname "wan0" ip6 daddr 2001:db8:50:1::2 meta l4proto . th dport @inbound_ipv6 accept
+	}
+
+	chain accounting {
+		type filter hook forward priority filter + 1; policy accept;
+		ct status dnat meta l4proto { tcp, udp } meta l4proto . ct original proto-dst @traffic
+		ct status dnat meta l4proto udp meta l4proto . ct original proto-dst @traffic_ranges
 	}
 }
 EOF

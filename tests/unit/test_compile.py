@@ -229,6 +229,18 @@ def sysctl(path: str, value: str) -> str:
 
 SWITCHES: dict[str, tuple[Callable[[Router], Router], set[str], set[str]]] = {
     "masquerade": (lambda r: evolve(r, masquerade=False), {MASQUERADE}, set()),
+    "counters": (
+        lambda r: evolve(r, counters=True),
+        set(),
+        {
+            "set traffic {",
+            "type inet_proto . inet_service",
+            "tcp . 22",
+            "chain accounting {",
+            "type filter hook forward priority filter + 1; policy accept;",
+            "ct status dnat meta l4proto tcp meta l4proto . ct original proto-dst @traffic",
+        },
+    ),
     "drop_invalid": (
         lambda r: evolve(r, drop_invalid=False),
         {STATES},
@@ -302,6 +314,24 @@ SWITCHES: dict[str, tuple[Callable[[Router], Router], set[str], set[str]]] = {
 def test_key_changes_what_it_names_and_nothing_else(key: str) -> None:
     change, off, on = SWITCHES[key]
     assert (gone(ONE, change(ONE)), come(ONE, change(ONE))) == (off, on)
+
+
+def test_forwards_are_counted_by_port_and_overlapping_ranges_apart() -> None:
+    """A set of intervals takes none that overlap, as ranges for several senders may."""
+    elsewhere = Forward(Ports(150, 300), sources=(ip_network("198.51.100.0/24"),))
+    router = forwarding("443/tcp", "53/udp", "100-200/tcp", Forward(Ports(443, 443)), elsewhere)
+    found = sets(evolve(router, counters=True))
+    assert found["traffic"] == {"tcp . 443", "udp . 53"}
+    assert found["traffic_ranges"] == {"tcp . 100-149", "tcp . 150-200", "tcp . 201-300"}
+    dnat, key = "ct status dnat meta l4proto", "meta l4proto . ct original proto-dst"
+    assert rules(evolve(router, counters=True), "accounting") == (
+        f"{dnat} {{ tcp, udp }} {key} @traffic",
+        f"{dnat} tcp {key} @traffic_ranges",
+    )
+
+
+def test_nothing_is_counted_where_nothing_is_forwarded() -> None:
+    assert text(evolve(BARE, counters=True)) == text(BARE)
 
 
 def test_all_switched_off_leaves_no_chain() -> None:

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from nftnsr.state.model import Block, Chain, Rule_, Set, Table
-from nftnsr.state.ruleset import batch, natural, read_listing, ruleset_text
+from nftnsr.state.ruleset import batch, natural, read_counters, read_listing, ruleset_text
 
 T = ("inet", "nftnsr")
 MAP = ("type inet_proto . inet_service : ipv4_addr . inet_service", "counter")
@@ -205,3 +205,29 @@ def test_only_rules_that_name_the_very_set_are_refilled(name: str) -> None:
     stale = evolve(FORWARDS, lines=(*MAP[:1], "flags interval", "counter"))
     commands = batch((Table(*T), stale, PREROUTING, other, chain), before)
     assert ("flush chain inet nftnsr other" in commands) == (name == "forwards")
+
+
+def test_counted_elements_of_sets_and_maps_are_read_from_a_listing() -> None:
+    listing = """table inet nftnsr {
+\tmap forward_ipv4 {
+\t\ttype inet_proto . inet_service : ipv4_addr . inet_service
+\t\tcounter
+\t\telements = { tcp . 22 counter packets 3 bytes 180 : 192.168.158.2 . 22,
+\t\t\t     udp . 53 counter packets 0 bytes 0 : 192.168.158.2 . 53 }
+\t}
+
+\tset traffic_ranges {
+\t\ttype inet_proto . inet_service
+\t\tflags interval
+\t\tcounter
+\t\telements = { tcp . 100-200 counter packets 7 bytes 9000,
+\t\t\t     udp . 5000-6000 counter packets 1 bytes 28 }
+\t}
+}
+"""
+    assert tuple(read_counters(listing)) == (
+        ("forward_ipv4", "tcp . 22", "192.168.158.2 . 22", 3, 180),
+        ("forward_ipv4", "udp . 53", "192.168.158.2 . 53", 0, 0),
+        ("traffic_ranges", "tcp . 100-200", "", 7, 9000),
+        ("traffic_ranges", "udp . 5000-6000", "", 1, 28),
+    )
