@@ -1,7 +1,21 @@
-"""`python -m nftnsr`."""
+"""The program: `nftnsr`, or `python -m nftnsr`."""
+
+from __future__ import annotations
 
 import sys
 
-from nftnsr.cli import main
+from nftnsr.commands import quick
 
-sys.exit(main())
+
+def main() -> int:
+    """Answer at once where that can be, else run the command line; returns the exit status."""
+    status = quick.diff(sys.argv[1:])
+    if status is None:
+        from nftnsr import cli
+
+        status = cli.main()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -123,6 +123,10 @@ def parser() -> argparse.ArgumentParser:
     made = {verb: _verb(verbs, verb) for verb in get_args(Verb)}
     for verb in ("validate", "compile", "diff", "apply", "rehearse", "graph"):
         made[verb].add_argument("spec", nargs="*", metavar="SPEC", help=_SPEC)
+    made["diff"].add_argument(
+        "--full", action="store_true",
+        help="look at everything, even if nothing can have changed since it was in sync",
+    )  # fmt: skip
     made["down"].add_argument(
         "what", nargs="*", metavar="SPEC|NAME", help="TOML files or names of routers"
     )

@@ -1,10 +1,13 @@
-"""`nftnsr diff`: how the kernel differs from the spec, with the exit status of diff(1)."""
+"""`nftnsr diff`: how the kernel differs from the spec, with the exit status of diff(1).
+
+This is the full check; the answer "in sync" is sealed, and `quick` repeats it while the seal holds.
+"""
 
 from __future__ import annotations
 
 from argparse import Namespace as Options
 
-from nftnsr.commands import specs
+from nftnsr.commands import paths, specs
 from nftnsr.commands.console import DIFFERS, OK, Console
 from nftnsr.kernel.machine import Machine
 from nftnsr.report.differences import differences_json, differences_text
@@ -15,13 +18,15 @@ from nftnsr.transaction.intents import diff_intent
 from nftnsr.transaction.journal import Unfinished
 from nftnsr.transaction.lock import holder
 from nftnsr.transaction.preflight import obstacles
+from nftnsr.transaction.witness import Witness
 
 
 def run(options: Options, console: Console) -> int:
+    witness = Witness.of(paths.chosen(options.spec))
     spec = specs.chosen(options.spec)
     specs.require_root()
     with Machine() as machine:
-        intent, found = diff_intent(machine, spec)
+        intent, found = diff_intent(machine, spec, witness.observe)
         in_the_way = obstacles(machine, spec, intent.goal.wanted, found)
     if not_ours := tuple(o for o in in_the_way if o.foreign):
         raise Refused(not_ours)
@@ -30,15 +35,16 @@ def run(options: Options, console: Console) -> int:
     # Before a change is over its journal looks as if it had been cut off.
     changing = holder()
     cut_off = changing is None and unfinished is not None and unfinished.phase != "unconfirmed"
-    console.document(
-        {
-            "same": not differences,
-            "differences": differences_json(differences),
-            "obstacles": [o.message for o in in_the_way],
-            "unfinished": None if unfinished is None else unfinished.phase,
-            "changing": changing,
-        }
-    )
+    document = {
+        "same": not differences,
+        "differences": differences_json(differences),
+        "obstacles": [o.message for o in in_the_way],
+        "unfinished": None if unfinished is None else unfinished.phase,
+        "changing": changing,
+    }
+    if not (differences or in_the_way or unfinished or changing):
+        witness.seal(document, intent.goal.scope, found)
+    console.document(document)
     if words := unfinished_words(unfinished, changing):
         console.warn(f"nftnsr: {words}")
     if not differences:

@@ -6,11 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from nftnsr.commands import paths
 from nftnsr.kernel.errors import KernelError
 from nftnsr.spec import load_all
 from nftnsr.spec.model import Spec
-
-DIRECTORY = Path("/etc/nftnsr")
 
 
 class NoSpec(Exception):
@@ -24,10 +23,10 @@ def chosen(named: Sequence[str]) -> Spec:
 
 def installed() -> list[Path]:
     """The specs of this machine, sorted by name."""
-    paths = sorted(DIRECTORY.glob("*.toml"))
-    if not paths:
-        raise NoSpec(f"no spec was named, and there is no {DIRECTORY}/*.toml")
-    return paths
+    found = [Path(path) for path in paths.installed()]
+    if not found:
+        raise NoSpec(f"no spec was named, and there is no {paths.DIRECTORY}/*.toml")
+    return found
 
 
 def words(named: Sequence[str]) -> str:

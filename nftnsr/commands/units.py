@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, assert_never, cast
 
 from nftnsr import units
-from nftnsr.commands import specs
+from nftnsr.commands import paths, specs
 from nftnsr.commands.console import OK, Console
 from nftnsr.kernel.errors import KernelError
 from nftnsr.transaction.records import write_whole
@@ -119,8 +119,8 @@ def _reload(root: Path | None, changed: list[str]) -> None:
 
 def _to_enable() -> tuple[str, ...]:
     """What a person types next: for each spec of this machine, else for one of any name."""
-    names = sorted(path.stem for path in specs.DIRECTORY.glob("*.toml")) or ["NAME"]
-    first = () if names != ["NAME"] else (f"# with the spec as {specs.DIRECTORY}/NAME.toml",)
+    names = [Path(path).stem for path in paths.installed()] or ["NAME"]
+    first = () if names != ["NAME"] else (f"# with the spec as {paths.DIRECTORY}/NAME.toml",)
     routers, timers, watches = (
         " ".join(f"nftnsr{kind}@{name}{suffix}" for name in names)
         for kind, suffix in (("", ""), ("-drift", ".timer"), ("-watch", ""))

@@ -7,9 +7,7 @@ concerns it runs.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,18 +17,16 @@ from typing import ParamSpec, TypeVar
 from nftnsr.kernel import holders
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.holders import Holder
+from nftnsr.kernel.setns import CLONE_NEWNET, check, cookie, enter, libc, setns
 
 NETNS_DIR = Path("/run/netns")
 
-_CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED = 4096, 16384, 1 << 20
 _MNT_DETACH = 2
-_SO_NETNS_COOKIE = 71
 
-_libc = ctypes.CDLL(None, use_errno=True)
 # One heap for all threads (M_ARENA_MAX): libnftables in each room would keep one of its own, of
 # 110 MiB after 60000 elements.
-_libc.mallopt(-8, 1)
+libc.mallopt(-8, 1)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,7 +68,7 @@ class Room:
         def step_in() -> None:
             descriptor = holders.open_namespace(holder)
             try:
-                _setns(descriptor, str(holder))
+                setns(descriptor, str(holder))
             finally:
                 os.close(descriptor)
 
@@ -81,7 +77,7 @@ class Room:
     @classmethod
     def scratch(cls) -> Room:
         """A room in a new, nameless namespace that ends with the room."""
-        return cls(lambda: _check(_libc.unshare(_CLONE_NEWNET), "unshare", "network namespace"))
+        return cls(lambda: check(libc.unshare(CLONE_NEWNET), "unshare", "network namespace"))
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `function` in the room and return what it returns, or raise what it raises."""
@@ -95,14 +91,14 @@ class Room:
         """The number of this namespace, by which /proc tells it from others while it lives."""
         return self.run(os.stat, "/proc/thread-self/ns/net").st_ino
 
+    def cookie(self) -> int:
+        """The number that names this namespace until the next boot."""
+        return self.run(cookie)
+
     def path(self) -> str:
         """What opens this namespace for as long as the room is open."""
         thread = self.run(os.readlink, "/proc/thread-self")
         return f"/proc/{thread}/ns/net"
-
-    def cookie(self) -> int:
-        """The number that names this namespace until the next boot (SO_NETNS_COOKIE, socket(7))."""
-        return self.run(_cookie)
 
     def close(self) -> None:
         self._executor.shutdown(wait=True)
@@ -173,57 +169,24 @@ def delete(name: str) -> None:
     """Take the name away; the namespace ends when no process and no socket is in it any more."""
     path = NETNS_DIR / name
     # A file without a mount on it is the rest of a creation that was cut off.
-    _libc.umount2(os.fsencode(path), _MNT_DETACH)
+    libc.umount2(os.fsencode(path), _MNT_DETACH)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise KernelError(f"cannot delete network namespace {name}: {error.strerror}") from error
 
 
-def enter(path: Path) -> None:
-    """Move the calling thread into the namespace behind `path`."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise KernelError(f"there is no network namespace {path.name}") from None
-    except OSError as error:
-        raise KernelError(f"cannot open {path}: {error.strerror}") from error
-    try:
-        _setns(fd, str(path))
-    finally:
-        os.close(fd)
-
-
-def _setns(descriptor: int, what: str) -> None:
-    _check(_libc.setns(descriptor, _CLONE_NEWNET), "setns", what)
-
-
-def _cookie() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        raw = probe.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
-    return int.from_bytes(raw, "little")
-
-
 def _share_directory() -> None:
     """Make /run/netns a shared mount, so that names reach other mount namespaces (ip-netns(8))."""
     NETNS_DIR.mkdir(parents=True, exist_ok=True)
     directory = os.fsencode(NETNS_DIR)
-    if _libc.mount(b"", directory, b"none", _MS_SHARED | _MS_REC, None) == 0:
+    if libc.mount(b"", directory, b"none", _MS_SHARED | _MS_REC, None) == 0:
         return
     # EINVAL: it is no mount point yet; mounted on itself it becomes one.
     _bind(directory, NETNS_DIR, _MS_REC)
-    _check(
-        _libc.mount(b"", directory, b"none", _MS_SHARED | _MS_REC, None), "mount", str(NETNS_DIR)
-    )
+    check(libc.mount(b"", directory, b"none", _MS_SHARED | _MS_REC, None), "mount", str(NETNS_DIR))
 
 
 def _bind(source: bytes, target: Path, flags: int = 0) -> None:
-    result = _libc.mount(source, os.fsencode(target), b"none", _MS_BIND | flags, None)
-    _check(result, "mount", str(target))
-
-
-def _check(result: int, call: str, what: str) -> None:
-    if result != 0:
-        reason = os.strerror(ctypes.get_errno())
-        hint = "run nftnsr as root" if os.geteuid() else None
-        raise KernelError(f"{call} {what}: {reason}", hint)
+    result = libc.mount(source, os.fsencode(target), b"none", _MS_BIND | flags, None)
+    check(result, "mount", str(target))

@@ -14,11 +14,12 @@ from itertools import islice
 
 from nftnsr.kernel.errors import KernelError
 
-NETLINK_SOCK_DIAG, NETLINK_NETFILTER = 4, 12
+NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER = 0, 4, 12
 REQUEST, ACK, DUMP = 0x01, 0x04, 0x300
 NESTED = 0x8000
 
 _ERROR, _DONE = 2, 3
+_INTERRUPTED = 0x10  # NLM_F_DUMP_INTR: what is listed has changed meanwhile
 _HEADER = struct.Struct("=LHHLL")
 _ATTRIBUTE = struct.Struct("=HH")
 _BUFFER = 1 << 18
@@ -55,7 +56,9 @@ def dump(family: int, kind: int, payload: bytes, what: str) -> Iterator[bytes]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as netlink:
         netlink.send(message(kind, REQUEST | DUMP, payload))
         while True:
-            for answer, body in _split(netlink.recv(_BUFFER)):
+            for answer, flags, body in _split(netlink.recv(_BUFFER)):
+                if flags & _INTERRUPTED:
+                    raise KernelError(f"{what}: it changed while it was listed")
                 if answer == _DONE:
                     return
                 if answer == _ERROR:
@@ -67,7 +70,7 @@ def ask(family: int, kind: int, payload: bytes, none: int, what: str) -> bytes |
     """The payload of the one answer; None where the kernel says the error number `none`."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as netlink:
         netlink.send(message(kind, REQUEST, payload))
-        answer, body = next(_split(netlink.recv(_BUFFER)))
+        answer, _, body = next(_split(netlink.recv(_BUFFER)))
     if answer != _ERROR:
         return body
     if _status(body) == none:
@@ -85,7 +88,7 @@ def perform(family: int, messages: Iterable[bytes], ignore: frozenset[int], what
         for chunk, count in _chunks(messages):
             netlink.send(chunk)
             while count:
-                for answer, body in _split(netlink.recv(_BUFFER)):
+                for answer, _, body in _split(netlink.recv(_BUFFER)):
                     if answer != _ERROR:
                         continue
                     count -= 1
@@ -103,11 +106,12 @@ def _chunks(messages: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         yield b"".join(held), len(held)
 
 
-def _split(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _split(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(kind, flags, payload) of each message."""
     start = 0
     while start + _HEADER.size <= len(data):
-        length, kind, *_ = _HEADER.unpack_from(data, start)
-        yield kind, data[start + _HEADER.size : start + length]
+        length, kind, flags, *_ = _HEADER.unpack_from(data, start)
+        yield kind, flags, data[start + _HEADER.size : start + length]
         start += (length + 3) & ~3
 
 

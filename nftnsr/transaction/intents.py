@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from ipaddress import ip_interface
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import evolve, frozen
 
@@ -35,24 +35,32 @@ from nftnsr.transaction.records import Record
 from nftnsr.transaction.remarks import lost_uplinks
 from nftnsr.transaction.transact import Goal, Intent
 
+Observe: TypeAlias = Callable[[Machine, Scope], State]
+
 
 def apply_intent(machine: Machine, spec: Spec) -> tuple[Intent, State]:
     """The intent of `apply`, and the state that was found."""
     return _intent(machine, spec, handover.applied)
 
 
-def diff_intent(machine: Machine, spec: Spec) -> tuple[Intent, State]:
+def diff_intent(
+    machine: Machine, spec: Spec, observe: Observe = Machine.observe
+) -> tuple[Intent, State]:
     """As for `apply`, but what there is of a handover is as wanted."""
-    return _intent(machine, spec, handover.as_found)
+    return _intent(machine, spec, handover.as_found, observe)
 
 
 def _intent(
-    machine: Machine, spec: Spec, handed: Callable[[Machine, Router, State], State]
+    machine: Machine,
+    spec: Spec,
+    handed: Callable[[Machine, Router, State], State],
+    observe: Observe = Machine.observe,
 ) -> tuple[Intent, State]:
     kept = {router.name: records.read(router.name) for router in spec.routers}
-    compiled = machine.normal_form(compile_spec(spec))
+    compiled = compile_spec(spec)
     scope = _scope(State.union((compiled, *map(places, spec.routers))), kept.values())
-    found = machine.observe(scope)
+    found = observe(machine, scope)
+    compiled = machine.normal_form(compiled)
     changes = {r.name: _Change.of(r, kept[r.name], found, compiled[HOST]) for r in spec.routers}
     released = _host(tuple(i for change in changes.values() for i in change.released))
     handovers = (handed(machine, r, found) for r in spec.routers)

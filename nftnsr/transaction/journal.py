@@ -26,10 +26,10 @@ from nftnsr.kernel.scope import Scope
 from nftnsr.state import serial
 from nftnsr.state.model import State
 from nftnsr.state.operations import Operation
-from nftnsr.transaction import records
+from nftnsr.transaction import records, run
 from nftnsr.transaction.records import Record, RecordError
 
-DIRECTORY = Path("/run/nftnsr")
+DIRECTORY = Path(run.DIRECTORY)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _APPLIED = "applied"
 
@@ -170,10 +170,8 @@ def clock() -> float:
 
 
 def directory() -> Path:
-    """The directory, for root only, also where somebody else made it."""
-    DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
-    DIRECTORY.chmod(0o700)
-    return DIRECTORY
+    """The directory of the journal, made if need be."""
+    return Path(run.directory())
 
 
 def _read(path: Path) -> Unfinished | None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nftnsr.transaction.journal import DIRECTORY, directory
+from nftnsr.transaction.run import DIRECTORY, directory
 
 # struct flock (fcntl(2)): type, whence, start, length, pid. The lock belongs to the open file, as
 # flock(2)'s does, and unlike that one it can be asked about without being taken.
@@ -31,7 +31,7 @@ def lock(wait: float = 0.0, on_wait: Callable[[str], None] = lambda _: None) -> 
     `on_wait` is told once who holds it, if there is anybody to wait for.
     """
     # Inherited by nobody: a program that `--check` starts must not hold the lock after us.
-    descriptor = os.open(directory() / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(f"{directory()}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _acquire(descriptor, wait, on_wait)
         os.ftruncate(descriptor, 0)
@@ -47,7 +47,7 @@ def holder() -> str | None:
     The lock is not taken to find out: a look must not be in the way of a change.
     """
     try:
-        descriptor = os.open(DIRECTORY / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(f"{DIRECTORY}/lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:

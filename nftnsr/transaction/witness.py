@@ -1,0 +1,116 @@
+"""The witness of a full check: sees that nothing changes meanwhile, and seals the answer.
+
+A reading is taken before the check looks at anything and again after it; if both are the same,
+the answer belongs to it, and the next `diff` that takes the same reading may give that answer.
+What can change without a trace in a reading is never sealed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import define
+
+from nftnsr.kernel import reading
+from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.reading import Unreadable, View
+from nftnsr.kernel.scope import Scope
+from nftnsr.state.model import HOST, PARKED, Address, Item, Set, State, Table
+from nftnsr.state.words import TABLE
+from nftnsr.transaction import run, seals
+from nftnsr.transaction.records import write_whole
+
+_KEPT = 32
+"""Seals kept at most: specs of passing names leave one each."""
+
+
+@define
+class Witness:
+    """What was read before the check looked; None of what cannot be sealed."""
+
+    specs: Sequence[str]
+    files: str | None = None
+    view: View | None = None
+    kernel: str | None = None
+
+    @classmethod
+    def of(cls, specs: Sequence[str]) -> Witness:
+        """A witness from now on; the specs are read after this."""
+        with suppress(OSError, ValueError, Unreadable):
+            return cls(specs, reading.files(seals.evidence(specs)))
+        return cls(specs)
+
+    def observe(self, machine: Machine, scope: Scope) -> State:
+        """What there is, with a reading taken before."""
+        self.view = view(scope)
+        with suppress(OSError, KernelError, Unreadable):
+            self.kernel = reading.kernel(self.view)
+        return machine.observe(scope)
+
+    def seal(self, document: object, scope: Scope, found: State) -> None:
+        """Seal `document` as the answer for what was `found`, if that can be and nothing changed.
+
+        A seal that cannot be written is only a slower answer next time.
+        """
+        if None in (self.files, self.kernel) or not tells_all(scope, found):
+            return
+        with suppress(OSError, ValueError, KernelError, Unreadable):
+            loaded = reading.loaded_code()
+            seal = {
+                "files": reading.files(seals.evidence(self.specs)),
+                "loaded": loaded,
+                "code": reading.code(loaded),
+                "view": self.view,
+                "kernel": reading.kernel(self.view or {}),
+                "document": document,
+            }
+            if (seal["files"], seal["kernel"]) == (self.files, self.kernel):
+                _write(Path(seals.place(self.specs)), json.dumps(seal))
+
+
+def view(scope: Scope) -> View:
+    """What a reading must hold of all that `scope` names."""
+    spaces = (HOST, *sorted(scope.namespaces))
+    settings = {name: sorted(p for n, p in scope.sysctls if n == name) for name in spaces}
+    known = {mac for one in scope.identities for mac in (*one.macs, one.permanent) if mac}
+    host = {
+        "links": sorted(dev for name, dev in scope.links if name == HOST),
+        "macs": sorted(known | {mac for name, _, mac in scope.macs if name == HOST}),
+        "tables": sorted(table for name, _, table in scope.tables if name == HOST),
+        "labels": [PARKED],
+    }
+    look: View = {name: {"sysctls": paths} for name, paths in settings.items()}
+    look[HOST] |= host
+    return look
+
+
+def tells_all(scope: Scope, found: State) -> bool:
+    """Whether nothing of what was found can change, or end, without a trace in a reading."""
+    items = (item for space in found.namespaces.values() for item in space.items)
+    at_home = any(found[HOST].link(uplink) for uplink in scope.uplinks)  # all its sysctls count
+    return not at_home and not any(map(_passes, items))
+
+
+def _passes(item: Item) -> bool:
+    match item:
+        case Table(family, name):
+            return (family, name) != TABLE  # a handover, which ends with its connections
+        case Address(label=label):
+            return label == PARKED
+        case Set(lines=lines):
+            # Elements that time out, or that packets add, come and go without a commit.
+            return any(word in line for line in lines for word in ("timeout", "dynamic"))
+        case _:
+            return False
+
+
+def _write(path: Path, text: str) -> None:
+    run.directory()
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_whole(path, text)
+    for old in sorted(path.parent.iterdir(), key=lambda p: p.stat().st_mtime_ns)[:-_KEPT]:
+        old.unlink(missing_ok=True)
