@@ -18,7 +18,7 @@ _OPTIONS = ("--json", "--quiet", "-q")
 
 def diff(arguments: Sequence[str]) -> int | None:
     """The exit status, with the answer printed; None where the whole program must give it."""
-    named = _specs(arguments)
+    named = specs_named(arguments)
     if named is None or os.geteuid() != 0 or sys.stdout is None:
         return None
     specs = paths.chosen(named)
@@ -33,7 +33,7 @@ def diff(arguments: Sequence[str]) -> int | None:
     return 0
 
 
-def _specs(arguments: Sequence[str]) -> list[str] | None:
+def specs_named(arguments: Sequence[str]) -> list[str] | None:
     """The specs named by a `diff` of the plainest form; None for anything else."""
     if not arguments or arguments[0] != "diff":
         return None
