@@ -136,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made["graph"].add_argument(
         "--format", choices=("svg", "mermaid", "dot"), default="svg",
-        help="svg for a README or a browser (the default), mermaid or dot as text",
+        help="as svg for a README or a browser (the default), or as text: mermaid, dot",
     )  # fmt: skip
     made["graph"].add_argument(
         "--output", "-o", metavar="FILE", help="write the picture there, not to stdout"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from nftnsr.report.graph.facts import drawn
 from nftnsr.report.graph.ink import NOTE, width
 from nftnsr.report.graph.lanes import lanes
 from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
+from tests.tools import need
 
 ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -164,8 +164,8 @@ def test_any_name_can_be_drawn(form: Format) -> None:
             assert "<&amp;>\\\"'`|#;*_{}[]\\\\é漢" in said
 
 
-@pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")
 def test_graphviz_reads_any_name() -> None:
+    need("dot")
     router = evolve(PLAIN, name=NASTY, forward=(forward(22, name=NASTY),))
     said = picture(Spec((router,)), "dot")
     done = subprocess.run(["dot", "-Tsvg"], input=said, capture_output=True, text=True, check=True)
