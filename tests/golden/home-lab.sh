@@ -61,24 +61,27 @@ table inet nftnsr {
 	}
 
 	set traffic {
-		type inet_proto . inet_service
+		type nf_proto . inet_proto . inet_service
 		counter
 		elements = {
-			tcp . 25,
-			tcp . 80,
-			tcp . 443,
-			tcp . 2222,
-			tcp . 8006,
-			udp . 51820
+			ipv4 . tcp . 25,
+			ipv4 . tcp . 80,
+			ipv4 . tcp . 443,
+			ipv4 . tcp . 2222,
+			ipv4 . tcp . 8006,
+			ipv4 . udp . 51820,
+			ipv6 . tcp . 443,
+			ipv6 . tcp . 2222,
+			ipv6 . udp . 51820
 		}
 	}
 
 	set traffic_ranges {
-		type inet_proto . inet_service
+		type nf_proto . inet_proto . inet_service
 		flags interval
 		counter
 		elements = {
-			udp . 27015-27030
+			ipv4 . udp . 27015-27030
 		}
 	}
 
@@ -109,8 +112,8 @@ table inet nftnsr {
 
 	chain accounting {
 		type filter hook forward priority filter + 1; policy accept;
-		ct status dnat meta l4proto { tcp, udp } meta l4proto . ct original proto-dst @traffic
-		ct status dnat meta l4proto udp meta l4proto . ct original proto-dst @traffic_ranges
+		ct status dnat meta l4proto { tcp, udp } meta nfproto . meta l4proto . ct original proto-dst @traffic
+		ct status dnat meta l4proto udp meta nfproto . meta l4proto . ct original proto-dst @traffic_ranges
 	}
 }
 EOF

@@ -70,10 +70,10 @@ def test_both_directions_and_families_are_counted_in_bytes_of_ip(
 ) -> None:
     with Machine() as machine:
         exchange(world.internet, world.host, (_PUBLIC4, port), _HOST4, (100, 30))
-        four = 100 + 30 + 2 * (_IP4 + _UDP)
-        assert traffic(machine) == {element: (2, four)}
+        four = {f"ipv4 . {element}": (2, 130 + 2 * (_IP4 + _UDP))}
+        assert traffic(machine) == four
         exchange(world.internet, world.host, (_PUBLIC6, port), _HOST6, (100, 30))
-        assert traffic(machine) == {element: (4, four + 130 + 2 * (_IP6 + _UDP))}
+        assert traffic(machine) == four | {f"ipv6 . {element}": (2, 130 + 2 * (_IP6 + _UDP))}
 
 
 def test_every_packet_of_a_connection_is_counted_not_only_its_first(world: World) -> None:
@@ -86,17 +86,17 @@ def test_every_packet_of_a_connection_is_counted_not_only_its_first(world: World
                 client.shutdown(socket.SHUT_WR)
                 while accepted.recv(65536):
                     pass
-        packets, octets = traffic(machine)["tcp . 80"]
+        packets, octets = traffic(machine)["ipv4 . tcp . 80"]
         # Headers beside the payload: segments may have been joined, but 64 KiB is the most.
         assert packets > size // 65536
         assert size < octets < 1.2 * size
-        assert traffic(machine).keys() == {"tcp . 80"}
+        assert traffic(machine).keys() == {"ipv4 . tcp . 80"}
 
 
 def test_hairpin_is_counted_where_it_passes_the_router(world: World) -> None:
     with Machine() as machine:
         exchange(world.host, world.host, (_PUBLIC4, 53), _HOST4, (10, 10))
-        assert traffic(machine) == {"udp . 53": (2, 2 * (10 + _IP4 + _UDP))}
+        assert traffic(machine) == {"ipv4 . udp . 53": (2, 2 * (10 + _IP4 + _UDP))}
 
 
 def test_connections_that_no_forward_made_are_not_counted(world: World) -> None:

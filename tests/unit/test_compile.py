@@ -234,11 +234,13 @@ SWITCHES: dict[str, tuple[Callable[[Router], Router], set[str], set[str]]] = {
         set(),
         {
             "set traffic {",
-            "type inet_proto . inet_service",
-            "tcp . 22",
+            "type nf_proto . inet_proto . inet_service",
+            "ipv4 . tcp . 22,",
+            "ipv6 . tcp . 22",
             "chain accounting {",
             "type filter hook forward priority filter + 1; policy accept;",
-            "ct status dnat meta l4proto tcp meta l4proto . ct original proto-dst @traffic",
+            "ct status dnat meta l4proto tcp "
+            "meta nfproto . meta l4proto . ct original proto-dst @traffic",
         },
     ),
     "drop_invalid": (
@@ -321,9 +323,16 @@ def test_forwards_are_counted_by_port_and_overlapping_ranges_apart() -> None:
     elsewhere = Forward(Ports(150, 300), sources=(ip_network("198.51.100.0/24"),))
     router = forwarding("443/tcp", "53/udp", "100-200/tcp", Forward(Ports(443, 443)), elsewhere)
     found = sets(evolve(router, counters=True))
-    assert found["traffic"] == {"tcp . 443", "udp . 53"}
-    assert found["traffic_ranges"] == {"tcp . 100-149", "tcp . 150-200", "tcp . 201-300"}
-    dnat, key = "ct status dnat meta l4proto", "meta l4proto . ct original proto-dst"
+    ports = {"tcp . 443", "udp . 53"}
+    assert found["traffic"] == {f"{v} . {p}" for v in ("ipv4", "ipv6") for p in ports}
+    assert found["traffic_ranges"] == {
+        "ipv4 . tcp . 100-149",
+        "ipv4 . tcp . 150-200",
+        "ipv4 . tcp . 201-300",
+        "ipv6 . tcp . 100-200",
+    }
+    dnat = "ct status dnat meta l4proto"
+    key = "meta nfproto . meta l4proto . ct original proto-dst"
     assert rules(evolve(router, counters=True), "accounting") == (
         f"{dnat} {{ tcp, udp }} {key} @traffic",
         f"{dnat} tcp {key} @traffic_ranges",
