@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from nftnsr.compile import accounting, addressing, filter, nat, routing, sysctl
+from nftnsr.compile import (
+    accounting,
+    addressing,
+    drops,
+    filter,
+    guard,
+    mss,
+    nat,
+    routing,
+    sysctl,
+)
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.model import HOST, Item, Namespace, State, Table
 from nftnsr.state.words import TABLE
@@ -28,7 +38,11 @@ def compile_router(router: Router) -> Namespace:
             *nat.sets(router),
             *filter.sets(router),
             *accounting.sets(router),
+            *guard.sets(router),
+            *drops.chains(router),
+            *guard.chains(router),
             *nat.chains(router),
+            *mss.chains(router),
             *filter.chains(router),
             *accounting.chains(router),
             *addressing.router_addresses(router),

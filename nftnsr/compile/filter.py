@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nftnsr.compile import drops
 from nftnsr.compile.families import Family, families, family
 from nftnsr.compile.nat import sources
 from nftnsr.spec.model import Forward, Router
@@ -40,7 +41,7 @@ def chains(router: Router) -> Iterator[Chain]:
 
 def _rules(router: Router) -> Iterator[str]:
     verdicts = ["established : accept", "related : accept"] * router.forward_filter
-    verdicts += ["invalid : drop"] * router.drop_invalid
+    verdicts += [f"invalid : {drops.drop(router)}"] * router.drop_invalid
     if verdicts:
         # An invalid packet is not translated: it would leave with its private source address.
         yield f"ct state vmap {{ {', '.join(verdicts)} }}"
@@ -56,14 +57,17 @@ def _rules(router: Router) -> Iterator[str]:
     yield f'oifname "{veth}" ct status dnat accept'
     if each6 := family(router, 6):
         yield from _inbound(router, each6)
+    yield from drops.rest(router)
 
 
 def _inbound(router: Router, each: Family) -> Iterator[str]:
+    come = f'iifname "{router.uplink}" oifname "{router.host.peer}" ip6 daddr'
+    if inner := [nft_network(n) for n in router.filter.inbound]:
+        yield f"{come} {anonymous_set(inner)} accept"
     own = [nft_network(n) for n in each.open]
     if not own:
         return
-    to_host = f'iifname "{router.uplink}" oifname "{router.host.peer}" '
-    to_host += f"ip6 daddr {anonymous_set(own)}"
+    to_host = f"{come} {anonymous_set(own)}"
     if not _closed(router):
         yield f"{to_host} accept"
         return

@@ -24,6 +24,7 @@ from nftnsr.rehearsal.probes import (
     endpoint,
 )
 from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment
+from nftnsr.rehearsal.shunned import through_lists
 from nftnsr.rehearsal.wiring import LAN, SEGMENT
 from nftnsr.spec.model import Address, Network
 
@@ -44,7 +45,9 @@ def probes(scene: Scene) -> Iterator[Probe | Untried]:
     """What can go on at once."""
     for segment in scene.segments:
         yield from _out(scene, segment)
-        yield from through_forwards(scene, segment)
+        through = tuple(through_forwards(scene, segment))
+        yield from through
+        yield from through_lists(scene, segment, through)
         yield from _own_ipv6(scene, segment)
         yield from _closed(scene, segment)
         if segment.router.forward_filter:
@@ -169,15 +172,18 @@ def _transit(scene: Scene, segment: Segment) -> Iterator[Probe]:
         open_ = segment.own_ipv6 if router.inbound_ipv6 == "open" else ()
         inside = [Client(HOST, i.ip) for i in family.host if i.ip not in open_]
         inner = [i.client for i in scene.behind(router) if i.address.version == version]
+        opened = [c for c in inner if any(c.address in n for n in router.filter.inbound)]
         far = scene.outside(segment, version)
         beyond = [far] if far is not None and far.place != segment.neighbour else []
-        for target in (*inside, *inner, *beyond):
+        for target in (*inside, *(i for i in inner if i not in opened), *beyond):
             servers = _quiet_servers(scene, target)
             yield from _reach(segment, "transit", segment.stranger(version).origin, servers, None)
         for target in inner if version == 6 else ():
             for client in beyond:
                 servers = _quiet_servers(scene, target)
-                yield from _reach(segment, "closed", client.origin, servers, None)
+                welcome = Arrives((client.address,)) if target in opened else None
+                kind: Kind = "closed" if welcome is None else "in"
+                yield from _reach(segment, kind, client.origin, servers, welcome)
 
 
 def _foreign_source(scene: Scene, segment: Segment) -> Iterator[Probe]:

@@ -15,6 +15,7 @@ from ipaddress import ip_interface
 from attrs import frozen
 
 from nftnsr.compile.families import Family, families, family, is_ula
+from nftnsr.compile.guard import shunned
 from nftnsr.rehearsal.addresses import EVERYWHERE, free, joined, single, spare
 from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, UPLINK_PORT, WAN, Wire, wire
 from nftnsr.spec.model import Address, Forward, Interface, Network, Router, Spec
@@ -193,7 +194,9 @@ def stage(spec: Spec) -> Scene:
     """Choose addresses for everybody, so that none collides with one that the spec names."""
     named = _named(spec)
     sources = [s for r in spec.routers for f in r.forward for s in f.sources]
-    far = tuple(spare(version, (*named, *sources)) for version in (4, 6))
+    # Bogons first: they are what most of the spare networks are.
+    dropped = [n for r in spec.routers for _, networks in shunned(r) for n in networks]
+    far = tuple(spare(version, (*dropped, *named, *sources)) for version in (4, 6))
     taken = [*named, *map(single, far)]
     segments: list[Segment] = []
     for number, router in enumerate(spec.routers):

@@ -8,7 +8,17 @@ from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
-from .model import Address, AddressOptions, Forward, Host, Interface, Network, Router
+from .model import (
+    Address,
+    AddressOptions,
+    Blocklist,
+    Filter,
+    Forward,
+    Host,
+    Interface,
+    Network,
+    Router,
+)
 from .problems import Path
 
 T = TypeVar("T", covariant=True)
@@ -62,6 +72,21 @@ class HostDraft:
 
 
 @frozen
+class FilterDraft:
+    path: Path
+    inbound: Many[Network]
+    blocklists: Many[Blocklist]
+    settings: Mapping[str, Any]
+
+    def finished(self) -> Filter:
+        return Filter(
+            inbound=self.inbound.values,
+            blocklists=tuple(sorted(self.blocklists.values, key=lambda b: b.name)),
+            **self.settings,
+        )
+
+
+@frozen
 class RouterDraft:
     path: Path
     name: str
@@ -72,6 +97,7 @@ class RouterDraft:
     gateways: Many[Address]
     forward: Many[Forward]
     host: HostDraft | None  # None: there is no such table, and that has been reported
+    filter: FilterDraft
     settings: Mapping[str, Any]
 
     def finished(self) -> Router:
@@ -84,5 +110,6 @@ class RouterDraft:
             gateways=self.gateways.values,
             forward=self.forward.values,
             host=self.host.finished(),
+            filter=self.filter.finished(),
             **self.settings,
         )

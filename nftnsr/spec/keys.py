@@ -22,7 +22,8 @@ class Kind(Enum):
     NETWORKS = auto()
     SOURCES = auto()
     FORWARDS = auto()
-    TABLE = auto()
+    HOST = auto()
+    FILTER = auto()
     FLAG = auto()
     COUNT = auto()
     LEVEL = auto()
@@ -36,6 +37,11 @@ class Kind(Enum):
     MAC = auto()
     ALTNAMES = auto()
     DURATION = auto()
+    MSS = auto()
+    BLOCKLISTS = auto()
+    RATE = auto()
+    LOG_PREFIX = auto()
+    LOG_GROUP = auto()
 
 
 @frozen
@@ -92,7 +98,7 @@ ROUTER_KEYS: Final = _by_name(
     ),
     Key(
         "host",
-        Kind.TABLE,
+        Kind.HOST,
         "The veth pair between the router and the host, and what lies behind the host.",
         '{ interface = "vens3", addresses = ["192.168.158.2/24"] }',
         required=True,
@@ -181,6 +187,67 @@ ROUTER_KEYS: Final = _by_name(
         "The uplink's alternative names while it is in the router (ip-link(8)); without it, those "
         "it has.",
         '["wan"]',
+    ),
+    Key(
+        "mss_clamp",
+        Kind.MSS,
+        "Whether TCP connections over the uplink are told a maximum segment size that fits: true "
+        "for what the route's MTU leaves, or that size itself in bytes, for both directions.",
+        "true",
+    ),
+    Key(
+        "filter",
+        Kind.FILTER,
+        "What may pass beyond what the router implies, and what may not.",
+        "{ bogons = true }",
+    ),
+)
+
+FILTER_KEYS: Final = _by_name(
+    Key(
+        "inbound",
+        Kind.NETWORKS,
+        "IPv6 networks behind the host that anybody may connect to.",
+        '["2001:db8:42::/64"]',
+    ),
+    Key(
+        "blocklists",
+        Kind.BLOCKLISTS,
+        "Files of networks, one a line, that nothing comes from and nothing goes to.",
+        '{ drop = "drop.txt" }',
+    ),
+    Key(
+        "bogons",
+        Kind.FLAG,
+        "Whether packets from networks that nobody on the internet has (RFC 6890) are dropped on "
+        "the uplink; its own networks are not among them.",
+        "true",
+    ),
+    Key(
+        "reverse_path_ipv6",
+        Kind.FLAG,
+        "Whether IPv6 packets are dropped that come in by another link than answers to them would "
+        "go out by, as rp_filter does it for IPv4.",
+        "true",
+    ),
+    Key(
+        "log_drops",
+        Kind.RATE,
+        "At most so many dropped packets are logged.",
+        '"10/minute"',
+    ),
+    Key(
+        "log_prefix",
+        Kind.LOG_PREFIX,
+        'What such a line begins with; "nftnsr" and the router\'s name unless it is written.',
+        '"router dropped: "',
+    ),
+    Key(
+        "log_group",
+        Kind.LOG_GROUP,
+        "The nflog group that gets the packets instead of the kernel's log, which takes those of "
+        "namespaces only with net.netfilter.nf_log_all_netns = 1 on the host.",
+        "5",
     ),
 )
 

@@ -106,6 +106,39 @@ class Host:
 
 
 @frozen
+class Blocklist:
+    """Networks that nobody behind the router talks to; disjoint, sorted within each family."""
+
+    name: str
+    file: str
+    networks: tuple[Network, ...]
+
+
+@frozen
+class Rate:
+    """So many in a `unit` of time, as nft(8) has it in `limit rate`."""
+
+    number: int
+    unit: Literal["second", "minute", "hour", "day"]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.unit}"
+
+
+@frozen
+class Filter:
+    """What may pass beyond what the router implies, and what may not, as `[router.NAME.filter]`."""
+
+    inbound: tuple[Network, ...] = ()
+    blocklists: tuple[Blocklist, ...] = ()
+    bogons: bool = False
+    reverse_path_ipv6: bool = False
+    log_drops: Rate | None = None
+    log_prefix: str | None = None  # None: "nftnsr" and the router's name
+    log_group: int | None = None  # None: the kernel's log
+
+
+@frozen
 class Router:
     """A network namespace with the uplink in it, as one table `[router.NAME]` says it.
 
@@ -132,6 +165,8 @@ class Router:
     mtu: int | None = None  # None: as it is, here and in what follows
     mac: str | None = None
     altnames: tuple[str, ...] | None = None
+    mss_clamp: bool | int = False  # True: to the path MTU; a number: bytes, both ways
+    filter: Filter = Filter()
 
     @property
     def connected(self) -> tuple[Interface, ...]:

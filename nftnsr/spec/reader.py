@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import forwards, values
+from . import filter, forwards, values
 from .addresses import Addresses
 from .draft import HostDraft, Many, RouterDraft
-from .keys import FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS
+from .keys import FILTER_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS
 from .model import (
     HOST_LINK_LOCAL,
     ROUTER_LINK_LOCAL,
@@ -20,12 +20,16 @@ from .model import (
 from .problems import Fault, Path
 from .table import Table, nearest
 from .values import Unreadable, unreadable
-from .words import header, kind_of, quoted
+from .words import header, kind_of, number, quoted
 
 _FLAGS: Final = (
     "masquerade", "hairpin", "drop_invalid", "forward_filter", "counters", "proxy_ndp",
 )  # fmt: skip
 _MTUS: Final = (65535, 68)  # the most and the least (RFC 791)
+_SEGMENTS: Final = (
+    536,
+    65495,
+)  # what every host takes (RFC 9293), and the largest MTU has room for
 
 
 def read(file: str, data: dict[str, Any], faults: list[Fault]) -> Iterator[RouterDraft]:
@@ -60,6 +64,7 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         return None
     homes = [
         (HOST_KEYS, header(("router", name, "host"))),
+        (FILTER_KEYS, header(("router", name, "filter"))),
         (FORWARD_KEYS, "an element of `forward`"),
     ]
     table = Table(raw, path, ROUTER_KEYS, faults, homes)
@@ -75,6 +80,8 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
     if "altnames" in raw:
         table.settings["altnames"] = altnames.values
     addresses = Addresses(faults)
+    if mss := table.scalar("mss_clamp", _mss):
+        table.settings["mss_clamp"] = mss.value
     host = table.table("host")
     return RouterDraft(
         path=path,
@@ -86,6 +93,7 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         gateways=table.texts("gateways", values.gateway),
         forward=table.array("forward", _Forwards(faults), "an array of forwards"),
         host=None if host is None else _host((*path, "host"), host, faults),
+        filter=filter.read((*path, "filter"), table.table("filter") or {}, faults),
         settings=table.settings,
     )
 
@@ -96,6 +104,17 @@ def _inbound_ipv6(text: str) -> InboundIPv6:
             return text
         case _:
             raise unreadable(f'inbound_ipv6 {quoted(text)} is neither "open" nor "forwards"')
+
+
+def _mss(value: object) -> bool | int:
+    if isinstance(value, bool):
+        return value
+    first, last = _SEGMENTS
+    if isinstance(value, int) and first <= value <= last:
+        return value
+    said = number(value) if isinstance(value, int) else kind_of(value)
+    message = f"`mss_clamp` must be true, false or {first} to {last} bytes, not {said}"
+    raise unreadable(message, "write mss_clamp = true or mss_clamp = 1452")
 
 
 def _host(path: Path, raw: dict[str, Any], faults: list[Fault]) -> HostDraft:

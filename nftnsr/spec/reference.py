@@ -46,7 +46,7 @@ def _sections(title: str, table: Schema) -> Iterator[Section]:
     rows = (_row(name, each, name in table["required"]) for name, each in properties.items())
     yield Section(title, tuple(rows))
     for name, each in properties.items():
-        if each.get("type") == "object":
+        if "properties" in each:
             yield from _sections(f"{title[:-1]}.{name}]", each)
         for choice in each.get("items", {}).get("anyOf", ()):
             if choice["type"] == "object":

@@ -11,8 +11,8 @@ from typing import Any, Final, assert_never
 import tomli
 from attrs import NOTHING, fields_dict
 
-from .keys import ADDRESS_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key, Kind
-from .model import AddressOptions, Forward, Host, Router
+from .keys import ADDRESS_KEYS, FILTER_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key, Kind
+from .model import AddressOptions, Filter, Forward, Host, Router
 
 Schema = dict[str, Any]
 
@@ -32,6 +32,8 @@ _PATTERNS: Final = {
     "forward name": r'[^"\\]{1,64}',
     "MAC address": "[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}",
     "alternative name": r'[^\s/:%"*\\]{1,127}',
+    "rate": "[1-9][0-9]{0,5}/(second|minute|hour|day)",
+    "log prefix": r'[^"\\]{1,100}',
     "duration": "[0-9]{1,10}[smhd]",
 }
 
@@ -92,12 +94,14 @@ def _value(key: Key) -> Schema:
             return _array(_string("network"), not_empty=True)
         case Kind.FORWARDS:
             return _array({"anyOf": [_string("forward"), _table(FORWARD_KEYS, Forward)]})
-        case Kind.TABLE:
+        case Kind.HOST:
             return _table(HOST_KEYS, Host)
+        case Kind.FILTER:
+            return _table(FILTER_KEYS, Filter)
         case Kind.FLAG:
             return {"type": "boolean"}
         case Kind.COUNT:
-            return {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+            return _integer(0, 2**31 - 1)
         case Kind.LEVEL:
             return {"enum": [0, 1, 2]}
         case Kind.INBOUND_IPV6:
@@ -105,7 +109,7 @@ def _value(key: Key) -> Schema:
         case Kind.LINK_LOCAL:
             return _string("link-local address")
         case Kind.PORTS:
-            number = {"type": "integer", "minimum": 1, "maximum": 65535}
+            number = _integer(1, 65535)
             return {"anyOf": [number, _string("range of ports")]}
         case Kind.PROTOCOL:
             return {"enum": ["tcp", "udp"]}
@@ -113,8 +117,23 @@ def _value(key: Key) -> Schema:
             return _string("target")
         case Kind.NAME:
             return _string("forward name")
+        case Kind.MSS:
+            return {"anyOf": [{"type": "boolean"}, _integer(536, 65495)]}
+        case Kind.BLOCKLISTS:
+            name = "^[A-Za-z][A-Za-z0-9_-]{0,30}$"
+            return {
+                "type": "object",
+                "additionalProperties": False,
+                "patternProperties": {name: {"type": "string"}},
+            }
+        case Kind.RATE:
+            return _string("rate")
+        case Kind.LOG_PREFIX:
+            return _string("log prefix")
+        case Kind.LOG_GROUP:
+            return _integer(0, 65535)
         case Kind.MTU:
-            return {"type": "integer", "minimum": 68, "maximum": 65535}
+            return _integer(68, 65535)
         case Kind.MAC:
             return _string("MAC address")
         case Kind.ALTNAMES:
@@ -123,6 +142,10 @@ def _value(key: Key) -> Schema:
             return _string("duration")
         case _:
             assert_never(key.kind)
+
+
+def _integer(first: int, last: int) -> Schema:
+    return {"type": "integer", "minimum": first, "maximum": last}
 
 
 def _string(what: str) -> Schema:

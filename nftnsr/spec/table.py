@@ -40,6 +40,12 @@ class Table:
     def fault(self, key: str, message: str, hint: str | None = None, on_key: bool = False) -> None:
         self._faults.append(Fault((*self.path, key), message, hint, on_key=on_key))
 
+    def fault_at(
+        self, path: Path, message: str, hint: str | None = None, on_key: bool = False
+    ) -> None:
+        """A fault of something within one of the values."""
+        self._faults.append(Fault(path, message, hint, on_key=on_key))
+
     def flaws(self, path: Path, error: Unreadable) -> None:
         for flaw in error.flaws:
             whole = flaw.start is None or flaw.end is None
@@ -64,7 +70,7 @@ class Table:
         value = self._raw.get(key)
         # A misspelt key has been reported with the name that was meant.
         if value is None and self._keys[key].required and key not in self._meant:
-            if self._keys[key].kind is Kind.TABLE:
+            if self._keys[key].kind is Kind.HOST:
                 wanted = header((*self.path[1:], key))
                 self.fault(key, f"the table {wanted} is missing", f"add {wanted}", on_key=True)
             else:
@@ -82,6 +88,13 @@ class Table:
             return None
         if not isinstance(value, str):
             self._mistyped(key, "a string", value)
+            return None
+        return self.scalar(key, parse)
+
+    def scalar(self, key: str, parse: Callable[[Any], T]) -> At[T] | None:
+        """A value of more than one type, of which `parse` knows all."""
+        value = self.get(key)
+        if value is None:
             return None
         path = (*self.path, key)
         try:

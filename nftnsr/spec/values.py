@@ -11,6 +11,7 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
     ip_address,
+    ip_network,
 )
 from typing import Final
 
@@ -188,6 +189,11 @@ def network(text: str) -> Network:
 def source(text: str) -> Network:
     """A network that a forward is open to."""
     return _network(text)
+
+
+def network_or_address(text: str) -> Network:
+    """A network, or the one address, of a list that others write."""
+    return _network(text) if "/" in text else ip_network(address(text))
 
 
 def link_local(text: str) -> IPv6Address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nftnsr.compile.guard import keeps_out
 from nftnsr.compile.reach import reaches_host, stays_open
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.session import Session, current
@@ -40,7 +41,16 @@ def session_lost(session: Session | None, spec: Spec, found: State) -> Iterator[
     if session is None:
         return
     for router in spec.routers:
-        if not _comes_in_by(router, session, found) or _stays_possible(router, session):
+        if not _comes_in_by(router, session, found):
+            continue
+        if keeps_out(router, session.client):
+            yield Obstacle(
+                f"this would lock you out: you work over ssh from {session.client}, which a block "
+                f'list or `bogons` of router "{router.name}" keeps out',
+                "take it out of the list, or say --lockout-ok",
+            )
+            continue
+        if _stays_possible(router, session):
             continue
         line = f'"{session.server_port}/tcp"'
         yield Obstacle(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ..draft import RouterDraft
 from ..problems import Fault
-from . import forwards, links, machine, uplink, veth
+from . import filter, forwards, links, machine, uplink, veth
 
 
 def router_faults(router: RouterDraft) -> Iterator[Fault]:
@@ -18,6 +18,7 @@ def router_faults(router: RouterDraft) -> Iterator[Fault]:
     yield from links.faults(router)
     yield from veth.faults(router)
     yield from forwards.faults(router)
+    yield from filter.faults(router)
 
 
 def machine_faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:

@@ -1,0 +1,85 @@
+"""Block lists: files with a network or an address on each line, as their publishers write them.
+
+What follows a `#` or a `;` is a comment. A line that is neither empty nor a network is a fault of
+the spec, since a list that is read in part would let in what somebody meant to keep out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
+from pathlib import Path as FilePath
+from typing import Final
+
+from .draft import At, Many
+from .model import Blocklist, Network
+from .rules.overlaps import merged
+from .table import Table
+from .values import Flaw, Unreadable, network_or_address
+from .words import kind_of, quoted
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30}")
+_COMMENT: Final = re.compile(r"\s*[#;].*")
+_TOLD: Final = 5
+
+
+def read(table: Table) -> Many[Blocklist]:
+    """The lists that `blocklists` names, read from their files, which lie beside the spec."""
+    raw = table.get("blocklists")
+    if raw is None:
+        return Many()
+    if not isinstance(raw, dict):
+        message = f"`blocklists` must be a table of names and files, not {kind_of(raw)}"
+        table.fault("blocklists", message, 'write blocklists = { drop = "drop.txt" }')
+        return Many(whole=False)
+    found = []
+    for name, file in raw.items():
+        path = (*table.path, "blocklists", name)
+        if not _NAME.fullmatch(name):
+            hint = "letters, digits, _ and -, 31 at most, a letter first"
+            table.fault_at(path, f"{quoted(name)} cannot name a block list", hint, on_key=True)
+        elif not isinstance(file, str):
+            message = f"a block list must be the name of a file, not {kind_of(file)}"
+            table.fault_at(path, message, f'write {name} = "{name}.txt"')
+        elif (networks := _load(table, path, file)) is not None:
+            found.append(At(path, Blocklist(name, file, networks)))
+    return Many(tuple(found), whole=len(found) == len(raw))
+
+
+def _load(table: Table, path: tuple[str | int, ...], file: str) -> tuple[Network, ...] | None:
+    place = FilePath(str(path[0])).parent / file
+    try:
+        text = place.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        table.fault_at(path, f"block list {place} cannot be read: {reason}")
+        return None
+    networks, wrong = _parsed(text)
+    for number, flaw in wrong[:_TOLD]:
+        table.fault_at(path, f"{place}:{number}: {flaw.message}", flaw.hint)
+    if len(wrong) > _TOLD:
+        table.fault_at(path, f"{place}: {len(wrong) - _TOLD} more lines like these")
+    return None if wrong else tuple(_disjoint(networks))
+
+
+def _parsed(text: str) -> tuple[list[Network], list[tuple[int, Flaw]]]:
+    """The networks, and what is wrong with which lines."""
+    networks: list[Network] = []
+    wrong: list[tuple[int, Flaw]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if word := _COMMENT.sub("", line).strip():
+            try:
+                networks.append(network_or_address(word))
+            except Unreadable as error:
+                wrong.append((number, error.flaws[0]))
+    return networks, wrong
+
+
+def _disjoint(networks: Iterable[Network]) -> Iterator[Network]:
+    """The same addresses as networks that do not overlap: an interval set takes no others."""
+    every = tuple(networks)
+    for first, last in merged(n for n in every if isinstance(n, IPv4Network)):
+        yield from summarize_address_range(IPv4Address(first), IPv4Address(last))
+    for first, last in merged(n for n in every if isinstance(n, IPv6Network)):
+        yield from summarize_address_range(IPv6Address(first), IPv6Address(last))

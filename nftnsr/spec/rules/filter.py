@@ -1,0 +1,91 @@
+"""The filter: that what it lets in can be let in, and that it shuts nobody out who is needed."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from ..draft import At, RouterDraft
+from ..model import Address, Blocklist, Network
+from ..problems import Fault
+from ..words import quoted
+from .overlaps import bounds
+from .uplink import owned
+
+
+def faults(router: RouterDraft) -> Iterator[Fault]:
+    yield from _logs(router)
+    yield from _inbound(router)
+    for blocklist in router.filter.blocklists:
+        held = _Held(blocklist.value)
+        yield from _needed(router, blocklist, held)
+        yield from _dead_forwards(router, blocklist, held)
+
+
+class _Held:
+    """Which addresses and networks a block list holds; a lookup costs the same for every length."""
+
+    def __init__(self, blocklist: Blocklist) -> None:
+        self._ranges: dict[int, Sequence[tuple[int, int]]] = {
+            version: sorted(bounds(n) for n in blocklist.networks if n.version == version)
+            for version in (4, 6)
+        }
+
+    def __contains__(self, what: Address | Network) -> bool:
+        network = isinstance(what, Network)
+        first, last = bounds(what) if network else (int(what), int(what))  # type: ignore[arg-type]
+        ranges = self._ranges[what.version]
+        index = bisect_right(ranges, (first, 1 << 128)) - 1
+        return index >= 0 and ranges[index][1] >= last
+
+
+def _logs(router: RouterDraft) -> Iterator[Fault]:
+    settings = router.filter.settings
+    if "log_drops" in settings:
+        return
+    for key in ("log_prefix", "log_group"):
+        if key in settings:
+            message = f"`{key}` is of no use: nothing is logged"
+            yield Fault((*router.filter.path, key), message, 'add log_drops = "10/minute"')
+
+
+def _inbound(router: RouterDraft) -> Iterator[Fault]:
+    closed = router.settings.get("forward_filter", True)
+    behind = router.host.networks if router.host is not None else None
+    for item in router.filter.inbound:
+        network = item.value
+        if not closed:
+            also = (*router.path, "forward_filter")
+            message = f"{network} is open already: there is no forward filter"
+            yield Fault(item.path, message, "leave it out", also=also)
+        elif network.version == 4:
+            hint = "what comes in over IPv4 is what `forward` names"
+            yield Fault(item.path, f"network {network} is not an IPv6 one", hint)
+        elif behind is not None and behind.whole and not _within(network, behind.values):
+            hint = "add it to `networks` of the host"
+            yield Fault(item.path, f"network {network} is not behind the host", hint)
+
+
+def _within(network: Network, others: Sequence[Network]) -> bool:
+    first, last = bounds(network)
+    around = (bounds(n) for n in others if n.version == network.version)
+    return any(low <= first and last <= high for low, high in around)
+
+
+def _needed(router: RouterDraft, blocklist: At[Blocklist], held: _Held) -> Iterator[Fault]:
+    """Those without whom there is no router: its gateways, itself, the host."""
+    own = [(item.path, item.value.ip) for item in owned(router)]
+    gateways = [(item.path, item.value) for item in router.gateways]
+    for path, address in (*gateways, *own):
+        if address in held:
+            message = f"{blocklist.value.file} blocks {address}, which the router needs"
+            yield Fault(blocklist.path, message, "take it out of the list", also=path)
+
+
+def _dead_forwards(router: RouterDraft, blocklist: At[Blocklist], held: _Held) -> Iterator[Fault]:
+    for item in router.forward:
+        sources = item.value.sources
+        if sources and all(source in held for source in sources):
+            name = quoted(blocklist.value.name)
+            message = f"block list {name} holds all its sources: nobody could use it"
+            yield Fault(item.path, message, also=blocklist.path)
