@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from nftnsr.compile.families import families
-from nftnsr.compile.nat import sources, target
+from nftnsr.compile.forwards import way
 from nftnsr.spec.model import Forward, Ports, Protocol, Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, anonymous_set
@@ -60,9 +60,11 @@ def chains(router: Router) -> Iterator[Chain]:
 def services(router: Router, forward: Forward) -> tuple[Service, ...]:
     """All that a forward is, in each family in which it leads anywhere."""
     return tuple(
-        Service(each.name, forward.protocol, forward.ports)
+        Service(each.name, protocol, ports)
         for each in families(router)
-        if target(forward, each) is not None and (not forward.sources or sources(forward, each))
+        if way(forward, each) is not None
+        for protocol in forward.protocols
+        for ports in forward.ports
     )
 
 

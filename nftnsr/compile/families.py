@@ -36,6 +36,11 @@ class Family:
         return f"ipv{self.version}_addr"
 
     @property
+    def shared(self) -> tuple[Address, ...]:
+        """The public addresses that forwards without an `address` are for."""
+        return tuple(i.ip for i in self.public)
+
+    @property
     def inside(self) -> tuple[Network, ...]:
         """All that is behind the router: the host's own addresses and the networks behind it."""
         own: tuple[Network, ...] = tuple(_single(i.ip) for i in self.host)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from nftnsr.compile import drops
 from nftnsr.compile.families import Family, families, family
-from nftnsr.compile.nat import sources
-from nftnsr.spec.model import Forward, Router
+from nftnsr.compile.forwards import Way, ways
+from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, anonymous_set, nft_network
 
@@ -24,11 +24,12 @@ def sets(router: Router) -> Iterator[Set]:
     each = family(router, 6)
     if each is None or not _closed(router) or not each.open:
         return
-    here = [f for f in router.forward if f.target is None and f.target_port is None]
+    # Its own address is not the public one that `address` names.
+    here = [w for w in ways(router, each) if w.forward.to_host and not w.addresses]
     port = "inet_proto . inet_service"
-    if anyone := frozenset(f"{f.protocol} . {f.ports}" for f in here if not f.sources):
+    if anyone := frozenset(key for w in here if not w.sources for key in _keys(w)):
         yield Set(TABLE, "set", _ANYONE, (f"type {port}", "flags interval"), anyone)
-    if some := frozenset(e for f in here for e in _from_sources(f, each)):
+    if some := frozenset(key for w in here if w.sources for key in _keys(w)):
         yield Set(TABLE, "set", _SOURCES, (f"type ipv6_addr . {port}", "flags interval"), some)
 
 
@@ -79,9 +80,8 @@ def _inbound(router: Router, each: Family) -> Iterator[str]:
         yield f"{to_host} ip6 saddr . meta l4proto . th dport @{_SOURCES} accept"
 
 
-def _from_sources(forward: Forward, each: Family) -> Iterator[str]:
-    for network in sources(forward, each):
-        yield f"{nft_network(network)} . {forward.protocol} . {forward.ports}"
+def _keys(way: Way) -> Iterator[str]:
+    return (key for ports in way.forward.ports for key in way.keys(ports, way.sources))
 
 
 def _closed(router: Router) -> bool:

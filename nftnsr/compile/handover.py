@@ -120,7 +120,7 @@ def public_ends(found: State, name: str) -> Mapping[tuple[str, Address_, int, in
     ends: dict[tuple[str, Address_, int, int], End] = {}
     for space, table in ((HOST, _return_table(name)), (name, HANDOVER)):
         outward = found[space].by_key.get(("map", table, _OUT))
-        for each in flows_of(outward.elements, ()) if isinstance(outward, Set) else ():
+        for each in flows_of(outward, outward.elements) if isinstance(outward, Set) else ():
             if (public := each.connection) and each.ports is not None:
                 far = (public.protocol, public.remote, public.remote_port)
                 ends[(*far, each.ports[0])] = (public.local, public.local_port)

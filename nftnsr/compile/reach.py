@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from nftnsr.compile.families import family
-from nftnsr.compile.nat import target
-from nftnsr.spec.model import Address, Forward, Router
+from nftnsr.compile.forwards import Way, ways
+from nftnsr.spec.model import Address, Router, Target
 
 
-def reaches_host(router: Router, client: Address, port: int) -> bool:
-    """Whether some forward leads a TCP connection of `client` to the host's own `port`."""
-    return any(_leads(router, forward, client, port) for forward in router.forward)
+def reaches_host(router: Router, client: Address, server: Address, port: int) -> bool:
+    """Whether some forward of `server` leads a TCP connection of `client` to the host's `port`.
+
+    `server` is the address that the client talks to; an address of the host stands for any
+    public one.
+    """
+    each = family(router, client.version)
+    if each is None:
+        return False
+    return any(_leads(found, client, server, port) for found in ways(router, each))
 
 
 def stays_open(router: Router, client: Address, address: Address, port: int) -> bool:
@@ -19,28 +26,25 @@ def stays_open(router: Router, client: Address, address: Address, port: int) -> 
         return False
     if router.inbound_ipv6 == "open" or not router.forward_filter:
         return True
-    return any(
-        _allows(forward, client) and forward.protocol == "tcp" and _has(forward, port)
-        for forward in router.forward
-        if forward.target is None and forward.target_port is None
-    )
+    here = [w for w in ways(router, each) if w.forward.to_host and not w.addresses]
+    return any(_allows(w, client) and any(port in ports for ports in w.forward.ports) for w in here)
 
 
-def _leads(router: Router, forward: Forward, client: Address, port: int) -> bool:
-    each = family(router, client.version)
-    if each is None or forward.protocol != "tcp" or not _allows(forward, client):
+def _leads(way: Way, client: Address, server: Address, port: int) -> bool:
+    if not _allows(way, client):
         return False
-    inside = target(forward, each)
-    if inside is None or inside not in [i.ip for i in each.host]:
+    if way.addresses and server not in way.addresses and server in way.each.shared:
         return False
-    return _has(forward, port) if forward.target_port is None else forward.target_port == port
+    # Of several targets any may be chosen: all must be the host.
+    hosts = [i.ip for i in way.each.host]
+    return all(ip in hosts and _arrives(way, target, port) for ip, target in way.targets)
 
 
-def _allows(forward: Forward, client: Address) -> bool:
-    if not forward.sources:
-        return True
-    return any(client in n for n in forward.sources if n.version == client.version)
+def _arrives(way: Way, target: Target, port: int) -> bool:
+    return any(port in (target.ports or ports) for ports in way.forward.ports)
 
 
-def _has(forward: Forward, port: int) -> bool:
-    return forward.ports.first <= port <= forward.ports.last
+def _allows(way: Way, client: Address) -> bool:
+    if "tcp" not in way.forward.protocols:
+        return False
+    return not way.sources or any(client in network for network in way.sources)

@@ -27,7 +27,7 @@ _PROTO_NUM, _PROTO_SRC_PORT, _PROTO_DST_PORT = 1, 2, 3
 # The bits of CTA_FILTER_ORIG_FLAGS say which parts of CTA_TUPLE_ORIG count.
 _BY_DESTINATION, _BY_PROTOCOL, _BY_PORT = 1 << 1, 1 << 3, 1 << 5
 _FAMILY = {4: 2, 6: 10}
-_NUMBERS = {"tcp": 6, "udp": 17}
+_NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132}
 _NAMES = {number: name for name, number in _NUMBERS.items()}
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Entry:
 
 
 def entries(version: int, flows: Collection[Flows] = ()) -> Iterator[Entry]:
-    """The TCP and UDP entries of a family, those at least that may be among `flows`."""
+    """The TCP, UDP and SCTP entries of a family, those at least that may be among `flows`."""
     request = _head(version) + _filter(version, flows)
     for body in netlink.dump(NETLINK_NETFILTER, _GET, request, "cannot list conntrack entries"):
         if entry := _entry(body, version):

@@ -227,7 +227,8 @@ def _router_networks(router: Router) -> Iterator[Network]:
         yield interface.network
     yield from host.networks
     yield from map(single, router.gateways)
-    yield from (single(f.target) for f in router.forward if f.target is not None)
+    for forward in router.forward:
+        yield from (single(t.address) for t in forward.targets if t.address is not None)
 
 
 def _neighbours(
@@ -263,8 +264,8 @@ def _speaker(network: Network, networks: Iterable[Network]) -> Address:
 
 
 def _targets(spec: Spec) -> list[Address]:
-    found = {f.target for r in spec.routers for f in r.forward if f.target is not None}
-    return sorted(found, key=str)
+    targets = (t for r in spec.routers for f in r.forward for t in f.targets)
+    return sorted({t.address for t in targets if t.address is not None}, key=str)
 
 
 def _elsewhere(spec: Spec, networks: Collection[Network]) -> Iterator[Address]:
@@ -294,4 +295,5 @@ def _quiet_port(spec: Spec) -> int:
 
 
 def _names(forward: Forward, port: int) -> bool:
-    return forward.ports.first <= port <= forward.ports.last or port == forward.target_port
+    inside = (t.ports for t in forward.targets if t.ports is not None)
+    return any(port in ports for ports in (*forward.ports, *inside))

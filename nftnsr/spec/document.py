@@ -108,8 +108,15 @@ class Document:
                 return quoted(text)
             case {"name": str(name)}:
                 return quoted(name)
-            case {"port": int() | str() as port, **rest} if not isinstance(port, bool):
+            case {"port": port, **rest} if written := _written(port):
                 protocol = rest.get("protocol", "tcp")
-                return quoted(f"{port}/{protocol}" if isinstance(protocol, str) else str(port))
+                return quoted(f"{written}/{protocol}" if isinstance(protocol, str) else written)
             case _:
                 return str(index + 1)
+
+
+def _written(port: object) -> str:
+    """The ports of a forward as its short form would have them; nothing where they are none."""
+    if isinstance(port, list):
+        return ",".join(filter(None, map(_written, port)))
+    return str(port) if isinstance(port, int | str) and not isinstance(port, bool) else ""

@@ -1,21 +1,23 @@
-"""The short form of a forward, `8080/tcp -> 10.42.0.10:80`, and its parts."""
+"""The short form of a forward, `1.2.3.4:8080/tcp -> 10.42.0.10:80`, and its parts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeVar
+from itertools import pairwise
+from typing import Final, TypeVar, get_args
 
-from .model import Address, Forward, Ports, Protocol
+from .model import HOST_ITSELF, Address, Forward, Ports, Protocol, Target
 from .values import Flaw, Unreadable, unicast, unreadable
 from .words import number, quoted
 
 T = TypeVar("T")
-Target = tuple[Address | None, int | None]
 
+_PROTOCOLS: Final[tuple[Protocol, ...]] = get_args(Protocol)
 _DIGITS: Final = re.compile(r"[0-9]+")
 _DOCKER: Final = re.compile(r"([0-9]+):([0-9]+)")
-_PROTOCOL_FIRST: Final = re.compile(r"(tcp|udp)[/:]([0-9]+(?:-[0-9]+)?)")
+_PROTOCOL_FIRST: Final = re.compile(r"(tcp|udp|sctp)[/:]([0-9]+(?:-[0-9]+)?)")
+_NO_PROTOCOL: Final = re.compile(r"((?:\[[0-9A-Fa-f:.]+\]|[0-9.]+):)?[0-9]+([-,][0-9]+)*")
 
 
 def port(text: str) -> int:
@@ -54,60 +56,115 @@ def ports(text: str) -> Ports:
     return Ports(low, high)
 
 
-def protocol(text: str) -> Protocol:
-    match text:
-        case "tcp" | "udp":
-            return text
-        case "":
-            raise unreadable("the protocol is missing", 'write "tcp" or "udp"')
-        case _:
-            lower = text.strip().lower()
-            hint = f'write "{lower}"' if lower in ("tcp", "udp") else None
-            raise unreadable(f"protocol {quoted(text)} is neither tcp nor udp", hint)
+def port_list(text: str) -> tuple[Ports, ...]:
+    """`80`, `80,443` or `80,8000-8010`."""
+    reading = Reading()
+    found = []
+    start = 0
+    for word in text.split(","):
+        found.append(reading.part(ports, word, start))
+        start += len(word) + 1
+    reading.check()
+    result = tuple(each for each in found if each is not None)
+    apart(result)
+    return result
+
+
+def apart(ports: tuple[Ports, ...]) -> None:
+    """Refuse a list that names a port twice."""
+    ordered = sorted(ports, key=lambda each: each.first)
+    for lower, upper in pairwise(ordered):
+        if upper.first <= lower.last:
+            same = lower == upper
+            what = f"port {upper} is given twice" if same else f"port {upper} overlaps {lower}"
+            raise unreadable(what, "name each port once")
+
+
+def protocols(text: str) -> tuple[Protocol, ...]:
+    """`tcp`, or several of them as `tcp+udp`."""
+    reading = Reading()
+    found: list[Protocol] = []
+    start = 0
+    for word in text.split("+"):
+        kind = reading.part(_protocol, word, start)
+        if kind in found:
+            raise unreadable(f"protocol {kind} is given twice")
+        found += [] if kind is None else [kind]
+        start += len(word) + 1
+    reading.check()
+    return tuple(found)
+
+
+def _protocol(text: str) -> Protocol:
+    for known in _PROTOCOLS:
+        if text == known:
+            return known
+    if not text:
+        raise unreadable("the protocol is missing", 'write "tcp", "udp", "sctp" or "tcp+udp"')
+    lower = text.strip().lower()
+    hint = f'write "{lower}"' if lower in _PROTOCOLS else None
+    raise unreadable(f"protocol {quoted(text)} is none of tcp, udp and sctp", hint)
 
 
 def target(text: str) -> Target:
-    """`10.42.0.10:80`, `10.42.0.10`, `[fd00::10]:80`, `[fd00::10]` or `:80`."""
+    """`10.42.0.10:80`, `10.42.0.10`, `[fd00::10]:80`, `[fd00::10]`, `:80` or `:9000-9010`."""
+    host, colon, digits = _endpoint(text, "target")
+    start = 1 if text.startswith("[") else 0
+    reading = Reading()
+    found = reading.part(unicast, host, start) if host or not colon else None
+    wanted = reading.part(_target_ports, digits, len(text) - len(digits)) if colon else None
+    reading.check()
+    _no_brackets(text, found, f"{colon}{digits}")
+    return Target(found, wanted)
+
+
+def _endpoint(text: str, what: str) -> tuple[str, str, str]:
+    """The address, the ":" and what follows it, of which the last two may be empty."""
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket:
-            raise unreadable(f'target {quoted(text)} lacks the "]"')
-        start, colon, digits = 1, rest[:1], rest[1:]
-        if rest and colon != ":":
-            raise unreadable(f"target {quoted(text)} has {quoted(rest)} after its address")
-    else:
-        host, colon, digits = text.rpartition(":") if ":" in text else (text, "", "")
-        start = 0
-        if ":" in host:
-            _refuse_bare(text)
-    reading = Reading()
-    found = reading.part(unicast, host, start) if host or not colon else None
-    wanted = reading.part(_target_port, digits, len(text) - len(digits)) if colon else None
-    reading.check()
+            raise unreadable(f'{what} {quoted(text)} lacks the "]"')
+        if rest and not rest.startswith(":"):
+            raise unreadable(f"{what} {quoted(text)} has {quoted(rest)} after its address")
+        return host, rest[:1], rest[1:]
+    host, colon, digits = text.rpartition(":") if ":" in text else (text, "", "")
+    if ":" in host:
+        whole = what == "target"
+        unicast(text if whole else host)
+        hint = f'write "[{text}]"' if whole else f'write "[{host}]:{digits}"'
+        raise unreadable(f"IPv6 {what} {quoted(text)} has no brackets", hint)
+    return host, colon, digits
+
+
+def _no_brackets(text: str, found: Address | None, rest: str) -> None:
     if text.startswith("[") and found is not None and found.version == 4:
-        hint = f'write "{found}{colon}{digits}"'
-        raise unreadable("only an IPv6 address stands in brackets", hint)
-    return found, wanted
+        raise unreadable("only an IPv6 address stands in brackets", f'write "{found}{rest}"')
 
 
-def _refuse_bare(text: str) -> None:
-    unicast(text)
-    raise unreadable(f"IPv6 target {quoted(text)} has no brackets", f'write "[{text}]"')
-
-
-def _target_port(text: str) -> int:
+def _target_ports(text: str) -> Ports:
     if not text:
         raise unreadable("the target's port is missing", 'leave out the ":" to keep the port')
-    if "-" in text:
-        hint = "leave it out: a range keeps its ports"
-        raise unreadable(f"target port {quoted(text)} is a range", hint)
-    return port(text)
+    return ports(text)
 
 
-def range_keeps_ports(ports: Ports, target_port: int | None) -> None:
-    if not ports.single and target_port is not None:
-        message = f"a range of ports cannot lead to the one port {target_port}"
-        raise unreadable(message, f'leave out ":{target_port}": a range keeps its ports')
+def one_to_one(ports: tuple[Ports, ...], target: Target) -> None:
+    """Refuse a target whose ports are not as many as those that lead to it."""
+    to = target.ports
+    if to is None or (len(ports) == 1 and ports[0].count == to.count):
+        return
+    if len(ports) > 1:
+        message = f"a list of ports cannot lead to {_named(to)}"
+        raise unreadable(message, f'leave out ":{to}": a list keeps its ports')
+    keep = "to keep the ports" if ports[0].count > 1 else "to keep the port"
+    message = f"{_named(ports[0])} cannot lead to {_named(to)}"
+    last = to.first + ports[0].count - 1
+    fitting = Ports(to.first, last) if last <= 65535 else None
+    hint = f'leave out ":{to}" {keep}'
+    raise unreadable(message, hint if fitting is None else f'write ":{fitting}", or {hint}')
+
+
+def _named(ports: Ports) -> str:
+    return f"the one port {ports}" if ports.single else f"the {ports.count} ports {ports}"
 
 
 class Reading:
@@ -133,21 +190,39 @@ def short(text: str) -> Forward:
     head, arrow, tail = text.partition("->")
     if arrow:
         head, tail = head.rstrip(" \t"), tail.lstrip(" \t")
-    numbers, slash, word = head.partition("/")
+    public, slash, word = head.partition("/")
     if not slash or _PROTOCOL_FIRST.fullmatch(head):
         raise Unreadable(_no_protocol(head, text[len(head) :]))
+    if docker := _DOCKER.fullmatch(public):
+        hint = f'write "{docker[1]}/{word} -> :{docker[2]}"'
+        raise Unreadable(Flaw(f"{quoted(public)} is no port", hint, 0, len(public)))
     reading = Reading()
-    found = reading.part(ports, numbers, 0)
-    kind = reading.part(protocol, word, len(numbers) + 1)
-    to: Target | None = (None, None)
+    where = reading.part(_public, public, 0)
+    kinds = reading.part(protocols, word, len(public) + 1)
+    to: Target | None = HOST_ITSELF
     if arrow:
         to = reading.part(_some_target, tail, len(text) - len(tail))
     reading.check()
-    assert found is not None and kind is not None and to is not None
-    where, target_port = to
-    if target_port is not None and not found.single:
-        range_keeps_ports(found, target_port)
-    return Forward(found, kind, where, target_port)
+    assert where is not None and kinds is not None and to is not None
+    addresses, found = where
+    one_to_one(found, to)
+    return Forward(found, kinds, (to,), addresses)
+
+
+def _public(text: str) -> tuple[tuple[Address, ...], tuple[Ports, ...]]:
+    """`443`, `1.2.3.4:443` or `[2001:db8::1]:443`."""
+    if ":" not in text:
+        return (), port_list(text)
+    host, _, numbers = _endpoint(text, "address")
+    if text.startswith(":"):
+        raise Unreadable(Flaw('there is no address before the ":"', "leave it out", 0, 1))
+    reading = Reading()
+    address = reading.part(unicast, host, 1 if text.startswith("[") else 0)
+    found = reading.part(port_list, numbers, len(text) - len(numbers))
+    reading.check()
+    assert address is not None and found is not None
+    _no_brackets(text, address, f":{numbers}")
+    return (address,), found
 
 
 def _some_target(text: str) -> Target:
@@ -162,7 +237,7 @@ def _no_protocol(head: str, rest: str) -> Flaw:
         return Flaw(message, f'write "{match[2]}/{match[1]}{rest}"', 0, len(head))
     if match := _DOCKER.fullmatch(head):
         return Flaw(message, f'write "{match[1]}/tcp -> :{match[2]}"', 0, len(head))
-    if head.replace("-", "", 1).isdecimal():
+    if _NO_PROTOCOL.fullmatch(head):
         return Flaw(message, f'write "{head}/tcp{rest}"', 0, len(head))
     hint = 'a forward is written as "22/tcp" or "8080/tcp -> 10.42.0.10:80"'
     return Flaw(message, hint, 0, len(head))

@@ -30,8 +30,9 @@ class Kind(Enum):
     INBOUND_IPV6 = auto()
     LINK_LOCAL = auto()
     PORTS = auto()
-    PROTOCOL = auto()
-    TARGET = auto()
+    PROTOCOLS = auto()
+    PUBLIC = auto()
+    TARGETS = auto()
     NAME = auto()
     MTU = auto()
     MAC = auto()
@@ -358,24 +359,35 @@ FORWARD_KEYS: Final = _by_name(
     Key(
         "port",
         Kind.PORTS,
-        'One port as a number, or a range as a string, "30000-30100". A range keeps its ports.',
+        'One port as a number, a range or a list as a string, "30000-30100" or "80,443", or an '
+        "array of them.",
         "443",
         required=True,
         field="ports",
     ),
     Key(
         "protocol",
-        Kind.PROTOCOL,
-        "tcp or udp.",
+        Kind.PROTOCOLS,
+        'tcp, udp or sctp, or several of them as "tcp+udp".',
         '"tcp"',
+        field="protocols",
+    ),
+    Key(
+        "address",
+        Kind.PUBLIC,
+        "The public address, or an array of them, that the forward is for. Without it, all of the "
+        "uplink's.",
+        '"192.0.2.10"',
+        field="addresses",
     ),
     Key(
         "to",
-        Kind.TARGET,
+        Kind.TARGETS,
         'The server: "10.42.0.10:80", "10.42.0.10", "[fd00::10]:80" or ":80" for another port of '
-        "the host. Without it, the host and the same port.",
+        "the host. A range may lead to another range of the same length. Without it, the host and "
+        "the same port.",
         '"10.42.0.10:80"',
-        field="target",
+        field="targets",
     ),
     Key(
         "from",
@@ -396,5 +408,11 @@ FORWARD_KEYS: Final = _by_name(
         Kind.FLAG,
         "Whether the host and the networks behind it can use the forward by the public address.",
         "true",
+    ),
+    Key(
+        "enabled",
+        Kind.FLAG,
+        "Whether the forward is in force; one that is not only stays in the file.",
+        "false",
     ),
 )

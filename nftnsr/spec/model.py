@@ -21,7 +21,7 @@ from attrs import frozen
 Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface
 Network = IPv4Network | IPv6Network
-Protocol = Literal["tcp", "udp"]
+Protocol = Literal["tcp", "udp", "sctp"]
 InboundIPv6 = Literal["open", "forwards"]
 
 HOST_LINK_LOCAL: Final = IPv6Address("fe80::2")
@@ -39,38 +39,73 @@ class Ports:
     def single(self) -> bool:
         return self.first == self.last
 
+    @property
+    def count(self) -> int:
+        return self.last - self.first + 1
+
+    def __contains__(self, port: int) -> bool:
+        return self.first <= port <= self.last
+
     def __str__(self) -> str:
         return str(self.first) if self.single else f"{self.first}-{self.last}"
 
 
 @frozen
-class Forward:
-    """One port, or range of ports, of the public addresses that leads to a server inside.
+class Target:
+    """A server inside: its address, or the host's own; its ports, or those of the public side."""
 
-    Without a `target` it leads to the host itself, in every family that both the uplink and the
-    host have an address of. A range keeps its ports; a single port may have another
-    `target_port`. With `sources` only those networks, and what is behind the router, may use it.
+    address: Address | None = None
+    ports: Ports | None = None
+
+    def port_for(self, port: int, of: Ports) -> int:
+        """Where `port`, one `of` the ports that a forward names, arrives: shifted one to one."""
+        return port if self.ports is None else self.ports.first + port - of.first
+
+    @property
+    def text(self) -> str:
+        address = "" if self.address is None else str(self.address)
+        if ":" in address:
+            address = f"[{address}]"
+        return address if self.ports is None else f"{address}:{self.ports}"
+
+
+HOST_ITSELF: Final = Target()
+
+
+@frozen
+class Forward:
+    """Ports of the public addresses that lead to a server inside.
+
+    Without a target it leads to the host itself, in every family that both the uplink and the
+    host have an address of. Without `addresses` it is for all of the uplink's. With `sources`
+    only those networks, and what is behind the router, may use it.
     """
 
-    ports: Ports
-    protocol: Protocol = "tcp"
-    target: Address | None = None
-    target_port: int | None = None
+    ports: tuple[Ports, ...]
+    protocols: tuple[Protocol, ...] = ("tcp",)
+    targets: tuple[Target, ...] = (HOST_ITSELF,)
+    addresses: tuple[Address, ...] = ()
     sources: tuple[Network, ...] = ()
     name: str | None = None
     hairpin: bool = True
+    enabled: bool = True
+
+    @property
+    def to_host(self) -> bool:
+        """Whether it leads to the host itself and keeps its ports."""
+        return self.targets == (HOST_ITSELF,)
+
+    @property
+    def service(self) -> str:
+        """What it is called by who gives it no name, e.g. `80,443/tcp`."""
+        return f"{','.join(map(str, self.ports))}/{'+'.join(self.protocols)}"
 
     @property
     def text(self) -> str:
         """The short form of the spec, e.g. `8080/tcp -> 10.42.0.10:80`."""
-        head = f"{self.ports}/{self.protocol}"
-        if self.target is None and self.target_port is None:
-            return head
-        address = "" if self.target is None else str(self.target)
-        if ":" in address:
-            address = f"[{address}]"
-        port = "" if self.target_port is None else f":{self.target_port}"
-        return f"{head} -> {address}{port}"
+        public = "".join(f"[{ip}]:" if ip.version == 6 else f"{ip}:" for ip in self.addresses[:1])
+        to = "" if self.to_host else " -> " + ", ".join(t.text for t in self.targets)
+        return f"{public}{self.service}{to}"
 
 
 @frozen

@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import filter, forwards, values
+from . import filter, values
 from .addresses import Addresses
 from .draft import HostDraft, Many, RouterDraft
+from .forward_tables import Forwards
 from .keys import FILTER_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS
-from .model import (
-    HOST_LINK_LOCAL,
-    ROUTER_LINK_LOCAL,
-    Forward,
-    InboundIPv6,
-    Network,
-    Ports,
-)
+from .model import HOST_LINK_LOCAL, ROUTER_LINK_LOCAL, Forward, InboundIPv6
 from .problems import Fault, Path
 from .table import Table, nearest
 from .values import Unreadable, unreadable
@@ -91,11 +85,16 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         address_options=addresses.options,
         altnames=altnames,
         gateways=table.texts("gateways", values.gateway),
-        forward=table.array("forward", _Forwards(faults), "an array of forwards"),
+        forward=_enabled(table.array("forward", Forwards(faults), "an array of forwards")),
         host=None if host is None else _host((*path, "host"), host, faults),
         filter=filter.read((*path, "filter"), table.table("filter") or {}, faults),
         settings=table.settings,
     )
+
+
+def _enabled(forwards: Many[Forward]) -> Many[Forward]:
+    """What is switched off has been read, so that its own faults are told, and counts no more."""
+    return Many(tuple(item for item in forwards if item.value.enabled), forwards.whole)
 
 
 def _inbound_ipv6(text: str) -> InboundIPv6:
@@ -137,76 +136,3 @@ def _host(path: Path, raw: dict[str, Any], faults: list[Fault]) -> HostDraft:
         default_route=table.flag("default_route"),
         settings=table.settings,
     )
-
-
-class _Forwards:
-    """Reads an element of `forward`, a string or a table."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        self._faults = faults
-
-    def __call__(self, value: object, path: Path) -> Forward | None:
-        if isinstance(value, str):
-            return forwards.short(value)
-        if isinstance(value, dict):
-            return self._from_table(value, path)
-        message = f"a forward must be a string or a table, not {kind_of(value)}"
-        port = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536
-        hint = f'write "{value}/tcp"' if port else 'write "22/tcp" or { port = 22 }'
-        raise unreadable(message, hint)
-
-    def _from_table(self, raw: dict[str, Any], path: Path) -> Forward | None:
-        before = len(self._faults)
-        table = Table(raw, path, FORWARD_KEYS, self._faults)
-        ports = self._ports(table)
-        table.setting("protocol", forwards.protocol, "tcp")
-        to = table.text("to", forwards.target)
-        table.setting("name", values.forward_name, "")
-        table.flag("hairpin")
-        sources = self._sources(table, raw)
-        target, target_port = (None, None) if to is None else to.value
-        if ports is not None and to is not None:
-            try:
-                forwards.range_keeps_ports(ports, target_port)
-            except Unreadable as error:
-                table.flaws(to.path, error)
-        if ports is None or len(self._faults) > before:
-            return None
-        return Forward(
-            ports=ports,
-            target=target,
-            target_port=target_port,
-            sources=sources.values,
-            **table.settings,
-        )
-
-    def _ports(self, table: Table) -> Ports | None:
-        value = table.get("port")
-        path = (*table.path, "port")
-        try:
-            if isinstance(value, int) and not isinstance(value, bool):
-                return forwards.port_number(value)
-            if isinstance(value, str):
-                return _port_range(value)
-        except Unreadable as error:
-            table.flaws(path, error)
-            return None
-        if value is not None:
-            message = f"`port` must be an integer or a range in a string, not {kind_of(value)}"
-            table.fault("port", message, 'write port = 443 or port = "30000-30100"')
-        return None
-
-    def _sources(self, table: Table, raw: dict[str, Any]) -> Many[Network]:
-        sources = table.texts("from", values.source)
-        if raw.get("from") == []:
-            hint = "leave it out to let everyone use the forward"
-            table.fault("from", "`from` is empty: nobody could use the forward", hint)
-        return sources
-
-
-def _port_range(text: str) -> Ports:
-    """A range; a single port is a number, and a string is not one."""
-    if "-" in text:
-        return forwards.ports(text)
-    single = forwards.port(text)
-    raise unreadable(f"port {quoted(text)} is a string", f"write port = {single}")

@@ -6,10 +6,11 @@ It knows types and the shape of strings; what must hold between values, only the
 from __future__ import annotations
 
 import json
+from ipaddress import IPv6Address
 from typing import Any, Final, assert_never
 
 import tomli
-from attrs import NOTHING, fields_dict
+from attrs import fields_dict
 
 from .keys import ADDRESS_KEYS, FILTER_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key, Kind
 from .model import AddressOptions, Filter, Forward, Host, Router
@@ -19,16 +20,20 @@ Schema = dict[str, Any]
 _LENGTH: Final = "/(0|[1-9][0-9]{0,2})"
 _IP: Final = r"[0-9A-Fa-f:.]+"
 _PORT: Final = "[1-9][0-9]{0,4}"
-_TARGET: Final = rf"(\[[0-9A-Fa-f:.]+\]|[0-9.]+)(:{_PORT})?|:{_PORT}"
+_RANGE: Final = rf"{_PORT}(-{_PORT})?"
+_PROTOCOLS: Final = r"(tcp|udp|sctp)(\+(tcp|udp|sctp))*"
+_HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[0-9.]+)"
+_TARGET: Final = rf"{_HOST}(:{_RANGE})?|:{_RANGE}"
 _PATTERNS: Final = {
     "interface": r'[^\s/:%"*\\]{1,15}',
     "address with prefix length": f"{_IP}{_LENGTH}",
     "address": _IP,
     "network": f"{_IP}{_LENGTH}",
     "link-local address": r"[Ff][Ee][89ABab][0-9A-Fa-f]:[0-9A-Fa-f:.]*",
-    "range of ports": f"{_PORT}-{_PORT}",
+    "ports": rf"{_PORT}-{_PORT}|{_RANGE}(,{_RANGE})+",
+    "protocols": _PROTOCOLS,
     "target": _TARGET,
-    "forward": rf"{_PORT}(-{_PORT})?/(tcp|udp)([ \t]*->[ \t]*({_TARGET}))?",
+    "forward": rf"({_HOST}:)?{_RANGE}(,{_RANGE})*/{_PROTOCOLS}([ \t]*->[ \t]*({_TARGET}))?",
     "forward name": r'[^"\\]{1,64}',
     "MAC address": "[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}",
     "alternative name": r'[^\s/:%"*\\]{1,127}',
@@ -70,8 +75,13 @@ def _property(key: Key, model: type) -> Schema:
     example = tomli.loads(key.line)[key.name]
     result: Schema = {"description": key.doc, "examples": [example], **_value(key)}
     default = fields_dict(model)[key.attribute].default
-    if default is not NOTHING and default is not None and default != ():
-        result["default"] = default if isinstance(default, bool | int) else str(default)
+    match default:
+        case bool() | int():
+            result["default"] = default
+        case str() | IPv6Address():
+            result["default"] = str(default)
+        case (str(), *_):
+            result["default"] = "+".join(default)
     return result
 
 
@@ -109,12 +119,14 @@ def _value(key: Key) -> Schema:
         case Kind.LINK_LOCAL:
             return _string("link-local address")
         case Kind.PORTS:
-            number = _integer(1, 65535)
-            return {"anyOf": [number, _string("range of ports")]}
-        case Kind.PROTOCOL:
-            return {"enum": ["tcp", "udp"]}
-        case Kind.TARGET:
-            return _string("target")
+            one = [_integer(1, 65535), _string("ports")]
+            return {"anyOf": [*one, _array({"anyOf": one}, not_empty=True)]}
+        case Kind.PROTOCOLS:
+            return _string("protocols")
+        case Kind.PUBLIC:
+            return _one_or_more("address")
+        case Kind.TARGETS:
+            return _one_or_more("target")
         case Kind.NAME:
             return _string("forward name")
         case Kind.MSS:
@@ -150,6 +162,10 @@ def _integer(first: int, last: int) -> Schema:
 
 def _string(what: str) -> Schema:
     return {"type": "string", "title": what, "pattern": f"^({_PATTERNS[what]})$"}
+
+
+def _one_or_more(what: str) -> Schema:
+    return {"anyOf": [_string(what), _array(_string(what), not_empty=True)]}
 
 
 def _array(items: Schema, not_empty: bool = False) -> Schema:

@@ -78,6 +78,9 @@ class Table:
                 self.fault(key, f"`{key}` is missing", hint, on_key=True)
         return value
 
+    def is_array(self, key: str) -> bool:
+        return isinstance(self._raw.get(key), list)
+
     def _mistyped(self, key: str, wanted: str, value: object, hint: str | None = None) -> None:
         message = f"`{key}` must be {wanted}, not {kind_of(value)}"
         self.fault(key, message, hint or f"write {self._keys[key].line}")
@@ -121,6 +124,20 @@ class Table:
             return parse(value)
 
         return self.array(key, element, "an array of strings")
+
+    def one_or_more(self, key: str, parse: Callable[[str], T]) -> Many[T]:
+        """A string, or an array of at least one."""
+        value = self.get(key)
+        if isinstance(value, str):
+            found = self.text(key, parse)
+            return Many(() if found is None else (found,), whole=found is not None)
+        if value == []:
+            self.fault(key, f"`{key}` is empty", f"leave it out, or write {self._keys[key].line}")
+            return Many(whole=False)
+        if value is None or isinstance(value, list):
+            return self.texts(key, parse)
+        self._mistyped(key, "a string or an array of strings", value)
+        return Many(whole=False)
 
     def array(self, key: str, element: Callable[[Any, Path], T | None], wanted: str) -> Many[T]:
         """Each element by `element`, which returns None when it has noted the faults itself."""

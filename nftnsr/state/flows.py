@@ -1,13 +1,15 @@
 """Flows, as the elements of a router's translation maps speak of them.
 
-The key of every such map is `[saddr . [sport .]] protocol . dport`, in the order of nft's own
-words; what it maps to is the `address [. port]` that takes the place of the destination.
+The key of every such map ends in `protocol . dport`. Before it, `sources` and `addresses` in the
+map's name stand for the packet's source and destination; a map of single flows, which has none
+of these words, begins with source and source port. What it maps to is the `address [. port]` that
+takes the place of the destination.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 
 from attrs import frozen
@@ -15,7 +17,8 @@ from attrs import frozen
 from nftnsr.state.model import Address_, Network_, Set
 
 _TRANSLATES = re.compile(
-    r"type (ipv[46]_addr \. (inet_service \. )?)?inet_proto \. inet_service : ipv[46]_addr\b"
+    r"type (ipv[46]_addr \. (ipv[46]_addr \. |inet_service \. )?)?inet_proto \. inet_service : "
+    r"ipv[46]_addr\b"
 )
 
 
@@ -73,24 +76,36 @@ def translates(item: Set) -> bool:
     return item.kind == "map" and bool(item.lines) and bool(_TRANSLATES.match(item.lines[0]))
 
 
-def flows_of(elements: frozenset[str], destinations: tuple[Address_, ...]) -> Iterator[Flows]:
-    """What the elements of such a map speak of, among the flows to `destinations`.
+def flows_of(
+    item: Set, elements: Iterable[str], destinations: tuple[Address_, ...] = ()
+) -> Iterator[Flows]:
+    """What `elements` of the map `item` speak of, among the flows to `destinations`.
 
-    Without `destinations` it is the flows to any.
+    Without `destinations` it is the flows to any; an element that names its own is about that one.
     """
+    names = _before_protocol(item)
     for element in sorted(elements):
         key, _, value = element.partition(" : ")
-        *source, protocol, ports = key.split(" . ")
+        *before, protocol, ports = key.split(" . ")
+        part = dict(zip(names, before, strict=True))
         address, *port = value.split(" . ")
         first, _, last = ports.partition("-")
-        single = len(source) > 1
+        named = part.get("destination")
         yield Flows(
             # A flow told by both its ends is that flow to whichever address.
-            () if single else destinations,
+            () if "source port" in part else (ip_address(named),) if named else destinations,
             protocol,
             (int(first), int(last or first)),
-            ip_network(source[0]) if source else None,
-            int(source[1]) if single else None,
+            ip_network(part["source"]) if "source" in part else None,
+            int(part["source port"]) if "source port" in part else None,
             ip_address(address),
             int(port[0]) if port else None,
         )
+
+
+def _before_protocol(item: Set) -> tuple[str, ...]:
+    """What the parts of a key are that stand before its protocol."""
+    if "_addr . inet_service . inet_proto" in item.lines[0]:
+        return ("source", "source port")
+    words = item.name.split("_")
+    return ("source",) * ("sources" in words) + ("destination",) * ("addresses" in words)

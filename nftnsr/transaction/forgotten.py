@@ -21,27 +21,26 @@ def forgotten(name: str, differences: Iterable[Difference], observed: State) -> 
     public = _public(observed[name]) if name != HOST else ()
     flows: list[Flows] = []
     kept: list[Flows] = []
-    for each in here:
-        before, after = _elements(each)
-        come = tuple(flows_of(after - before, public))
-        flows += (*flows_of(before - after, public), *come)
-        kept += come
+    for item, gone, come in filter(None, map(_elements, here)):
+        new = tuple(flows_of(item, come, public))
+        flows += (*flows_of(item, gone, public), *new)
+        kept += new
     if lost := frozenset(public) & (_ips(here, Remove) - _ips(here, Add)):
         flows.append(Flows(tuple(sorted(lost, key=lambda a: (a.version, a)))))
     return ForgetFlows(name, tuple(dict.fromkeys(flows)), tuple(kept)) if flows else None
 
 
-def _elements(each: Difference) -> tuple[frozenset[str], frozenset[str]]:
-    """What a translation map held, and shall hold, where the difference is in one."""
+def _elements(each: Difference) -> tuple[Set, frozenset[str], frozenset[str]] | None:
+    """A translation map, and those of its elements that go and come, if `each` is about one."""
     match each:
         case Add(_, Set() as new) if translates(new):
-            return frozenset(), new.elements
+            return new, frozenset(), new.elements
         case Remove(_, Set() as old) if translates(old):
-            return old.elements, frozenset()
+            return old, old.elements, frozenset()
         case Change(_, Set() as old, Set() as new) if translates(new):
-            return old.elements, new.elements
+            return new, old.elements - new.elements, new.elements - old.elements
         case _:
-            return frozenset(), frozenset()
+            return None
 
 
 def _public(space: Namespace) -> tuple[Address_, ...]:

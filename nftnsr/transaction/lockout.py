@@ -73,4 +73,4 @@ def _comes_in_by(router: Router, session: Session, found: State) -> bool:
 
 def _stays_possible(router: Router, session: Session) -> bool:
     client, server, port = session.client, session.server, session.server_port
-    return reaches_host(router, client, port) or stays_open(router, client, server, port)
+    return reaches_host(router, client, server, port) or stays_open(router, client, server, port)

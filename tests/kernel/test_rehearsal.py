@@ -23,7 +23,7 @@ from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import Result, World, probe, rehearse
 from nftnsr.rehearsal.rehearse import Apply
-from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
+from nftnsr.spec.model import Forward, Host, Ports, Router, Spec, Target
 from nftnsr.transaction.apply import apply_spec
 
 pytestmark = [
@@ -44,11 +44,11 @@ ROUTER = Router(
     gateways=(ip_address("1.2.3.1"), ip_address("2123:2134:abc:ddd::1")),
     host=HOST,
     forward=(
-        Forward(Ports(22, 22)),
-        Forward(Ports(30000, 30100)),
-        Forward(Ports(8080, 8080), target=ip_address("10.42.0.10"), target_port=80),
-        Forward(Ports(5353, 5353), "udp", target_port=53),
-        Forward(Ports(443, 443), sources=(ip_network("203.0.113.0/24"),), name="web"),
+        Forward((Ports(22, 22),)),
+        Forward((Ports(30000, 30100),)),
+        Forward((Ports(8080, 8080),), targets=(Target(ip_address("10.42.0.10"), Ports(80, 80)),)),
+        Forward((Ports(5353, 5353),), ("udp",), (Target(ports=Ports(53, 53)),)),
+        Forward((Ports(443, 443),), sources=(ip_network("203.0.113.0/24"),), name="web"),
     ),
 )
 ARTICLE = Spec((ROUTER,))

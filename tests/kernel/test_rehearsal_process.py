@@ -38,7 +38,7 @@ SPEC = Spec(
                 addresses=(ip_interface("192.168.158.2/24"),),
                 router_addresses=(ip_interface("192.168.158.1/24"),),
             ),
-            forward=(Forward(Ports(22, 22)),),
+            forward=(Forward((Ports(22, 22),)),),
         ),
     )
 )

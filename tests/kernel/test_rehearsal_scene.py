@@ -13,7 +13,7 @@ from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds, Untried
 from nftnsr.rehearsal.probes import Probe, Reach
 from nftnsr.rehearsal.scene import HOST, stage
 from nftnsr.report.rehearsal import rehearsal_json, rehearsal_text
-from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
+from nftnsr.spec.model import Forward, Host, Ports, Router, Spec, Target
 
 ROUTER = Router(
     name="ens3",
@@ -26,7 +26,7 @@ ROUTER = Router(
         router_addresses=(ip_interface("192.168.158.1/24"),),
         networks=(ip_network("10.42.0.0/24"),),
     ),
-    forward=(Forward(Ports(22, 22)), Forward(Ports(30000, 30100))),
+    forward=(Forward((Ports(22, 22),)), Forward((Ports(30000, 30100),))),
 )
 
 
@@ -71,7 +71,7 @@ def test_what_is_switched_off_is_not_promised(router: Router, gone: str) -> None
 
 
 def test_forward_with_sources_lets_in_one_client_and_keeps_out_another() -> None:
-    web = Forward(Ports(443, 443), sources=(ip_network("203.0.113.0/24"),))
+    web = Forward((Ports(443, 443),), sources=(ip_network("203.0.113.0/24"),))
     tried = [
         p
         for p in derived(evolve(ROUTER, forward=(web,)))[0]
@@ -84,14 +84,14 @@ def test_forward_with_sources_lets_in_one_client_and_keeps_out_another() -> None
 
 
 def test_what_no_client_can_show_is_told() -> None:
-    everybody = Forward(Ports(443, 443), sources=(ip_network("0.0.0.0/0"),))
+    everybody = Forward((Ports(443, 443),), sources=(ip_network("0.0.0.0/0"),))
     _, untried = derived(evolve(ROUTER, forward=(everybody,)))
     assert "outside of its sources" in untried[0].reason
 
 
 def test_target_on_the_veth_is_the_host() -> None:
     target = ip_address("192.168.158.77")
-    router = evolve(ROUTER, forward=(Forward(Ports(80, 80), target=target),))
+    router = evolve(ROUTER, forward=(Forward((Ports(80, 80),), targets=(Target(target),)),))
     assert stage(Spec((router,))).place_of(target) == HOST
 
 

@@ -55,7 +55,7 @@ def unordered() -> str:
 def cases(spec: Spec) -> dict[str, Case]:
     other = Spec(
         tuple(
-            evolve(r, forward=(Forward(Ports(2022, 2022)), *r.forward[1:]), hairpin=False)
+            evolve(r, forward=(Forward((Ports(2022, 2022),)), *r.forward[1:]), hairpin=False)
             for r in spec.routers
         )
     )

@@ -38,7 +38,7 @@ BARE = Router(
         (ip_interface("192.168.158.1/24"),),
     ),
 )
-ONE = evolve(BARE, forward=(Forward(Ports(22, 22)),))
+ONE = evolve(BARE, forward=(Forward((Ports(22, 22),)),))
 OFFICE = (ip_network("203.0.113.0/24"), ip_network("2001:db8:9::/48"))
 
 
@@ -106,6 +106,53 @@ def test_range_keeps_its_ports_in_a_map_of_its_own() -> None:
     }
 
 
+def test_range_that_leads_to_other_ports_is_a_row_of_single_ones() -> None:
+    router = only4(forwarding("8000-8002/tcp -> 192.168.158.9:9000-9002"))
+    assert sets(router) == {
+        "forward_ipv4": {
+            "tcp . 8000 : 192.168.158.9 . 9000",
+            "tcp . 8001 : 192.168.158.9 . 9001",
+            "tcp . 8002 : 192.168.158.9 . 9002",
+        }
+    }
+    same = only4(forwarding("8000-8002/tcp -> 192.168.158.9:8000-8002"))
+    assert sets(same) == {"forward_ipv4_ranges": {"tcp . 8000-8002 : 192.168.158.9"}}
+
+
+def test_list_of_ports_and_protocols_has_an_element_for_each() -> None:
+    assert sets(only4(forwarding("53,60-61/tcp+udp"))) == {
+        "forward_ipv4": {f"{p} . 53 : 192.168.158.2 . 53" for p in ("tcp", "udp")},
+        "forward_ipv4_ranges": {f"{p} . 60-61 : 192.168.158.2" for p in ("tcp", "udp")},
+    }
+
+
+TWO = evolve(BARE, addresses=(*BARE.addresses, ip_interface("192.0.2.11/24")))
+
+
+def test_public_address_of_a_forward_is_a_part_of_its_key() -> None:
+    office = Forward((Ports(22, 22),), addresses=(TWO.addresses[2].ip,), sources=OFFICE)
+    router = forwarding("192.0.2.11:443/tcp", "80/tcp", evolve(office, hairpin=False), router=TWO)
+    found = sets(router)
+    assert found["forward_ipv4_addresses"] == {"192.0.2.11 . tcp . 443 : 192.168.158.2 . 443"}
+    assert found["forward_ipv4_sources_addresses"] == {
+        "203.0.113.0/24 . 192.0.2.11 . tcp . 22 : 192.168.158.2 . 22"
+    }
+    # A forward that names an IPv4 address has none of IPv6.
+    assert found["forward_ipv6"] == {"tcp . 80 : 2001:db8:1:2::2 . 80"}
+    assert [r for r in rules(router, "prerouting") if "addresses" in r] == [
+        "meta l4proto { tcp, udp } dnat ip to ip daddr . meta l4proto . th dport "
+        "map @forward_ipv4_addresses",
+        "meta l4proto { tcp, udp } dnat ip to ip saddr . ip daddr . meta l4proto . th dport "
+        "map @forward_ipv4_sources_addresses",
+    ]
+
+
+def test_sctp_is_spoken_of_only_where_it_is_used() -> None:
+    office = Forward((Ports(443, 443),), sources=OFFICE)
+    assert "sctp" not in text(forwarding(office, "80/tcp"))
+    assert "meta l4proto { tcp, udp, sctp } dnat" in text(forwarding(office, "80/sctp"))
+
+
 def test_number_of_rules_does_not_depend_on_the_number_of_forwards() -> None:
     many = forwarding(*(f"{port}/tcp" for port in range(1, 500)))
     assert rules(many, "prerouting") == rules(ONE, "prerouting")
@@ -113,7 +160,7 @@ def test_number_of_rules_does_not_depend_on_the_number_of_forwards() -> None:
 
 
 def test_sources_are_listed_with_what_is_inside() -> None:
-    router = forwarding(Forward(Ports(443, 443), sources=OFFICE))
+    router = forwarding(Forward((Ports(443, 443),), sources=OFFICE))
     assert sets(router) == {
         "forward_ipv4_sources": {
             "203.0.113.0/24 . tcp . 443 : 192.168.158.2 . 443",
@@ -127,7 +174,7 @@ def test_sources_are_listed_with_what_is_inside() -> None:
 
 
 def test_sources_without_hairpin_are_those_that_were_named() -> None:
-    router = only4(forwarding(Forward(Ports(443, 443), sources=OFFICE, hairpin=False)))
+    router = only4(forwarding(Forward((Ports(443, 443),), sources=OFFICE, hairpin=False)))
     assert sets(router) == {
         "forward_ipv4_sources": {"203.0.113.0/24 . tcp . 443 : 192.168.158.2 . 443"}
     }
@@ -136,7 +183,7 @@ def test_sources_without_hairpin_are_those_that_were_named() -> None:
 def test_overlapping_and_adjacent_sources_become_one() -> None:
     networks = ("198.51.100.0/25", "198.51.100.128/25", "198.51.100.7/32", "203.0.113.0/24")
     sources = tuple(ip_network(n) for n in networks)
-    router = only4(forwarding(Forward(Ports(443, 443), sources=sources, hairpin=False)))
+    router = only4(forwarding(Forward((Ports(443, 443),), sources=sources, hairpin=False)))
     assert sets(router)["forward_ipv4_sources"] == {
         "198.51.100.0/24 . tcp . 443 : 192.168.158.2 . 443",
         "203.0.113.0/24 . tcp . 443 : 192.168.158.2 . 443",
@@ -144,14 +191,14 @@ def test_overlapping_and_adjacent_sources_become_one() -> None:
 
 
 def test_sources_that_hold_the_inside_are_not_listed_twice() -> None:
-    everyone = Forward(Ports(443, 443), sources=(ip_network("0.0.0.0/0"),))
+    everyone = Forward((Ports(443, 443),), sources=(ip_network("0.0.0.0/0"),))
     assert sets(only4(forwarding(everyone)))["forward_ipv4_sources"] == {
         "0.0.0.0/0 . tcp . 443 : 192.168.158.2 . 443"
     }
 
 
 def test_forward_whose_sources_lack_a_family_does_not_exist_in_it() -> None:
-    router = forwarding(Forward(Ports(443, 443), sources=OFFICE[:1]))
+    router = forwarding(Forward((Ports(443, 443),), sources=OFFICE[:1]))
     assert set(sets(router)) == {"forward_ipv4_sources"}
 
 
@@ -175,7 +222,7 @@ def test_hairpin_translates_only_what_comes_from_inside() -> None:
     "router",
     [
         evolve(ONE, hairpin=False),
-        forwarding(Forward(Ports(22, 22), hairpin=False)),
+        forwarding(Forward((Ports(22, 22),), hairpin=False)),
     ],
     ids=["of the router", "of the forward"],
 )
@@ -320,8 +367,8 @@ def test_key_changes_what_it_names_and_nothing_else(key: str) -> None:
 
 def test_forwards_are_counted_by_port_and_overlapping_ranges_apart() -> None:
     """A set of intervals takes none that overlap, as ranges for several senders may."""
-    elsewhere = Forward(Ports(150, 300), sources=(ip_network("198.51.100.0/24"),))
-    router = forwarding("443/tcp", "53/udp", "100-200/tcp", Forward(Ports(443, 443)), elsewhere)
+    elsewhere = Forward((Ports(150, 300),), sources=(ip_network("198.51.100.0/24"),))
+    router = forwarding("443/tcp", "53/udp", "100-200/tcp", Forward((Ports(443, 443),)), elsewhere)
     found = sets(evolve(router, counters=True))
     ports = {"tcp . 443", "udp . 53"}
     assert found["traffic"] == {f"{v} . {p}" for v in ("ipv4", "ipv6") for p in ports}
@@ -355,7 +402,7 @@ def test_nothing_is_made_for_what_is_not_used() -> None:
 
 
 def test_inbound_ipv6_opens_the_ports_of_the_host_and_no_others() -> None:
-    office = Forward(Ports(443, 443), sources=OFFICE)
+    office = Forward((Ports(443, 443),), sources=OFFICE)
     router = evolve(
         forwarding("30000-30100/udp", "2222/tcp -> :22", "80/tcp -> [fd00::9]", office),
         inbound_ipv6="forwards",
@@ -368,6 +415,11 @@ def test_inbound_ipv6_opens_the_ports_of_the_host_and_no_others() -> None:
 
 
 # -- addresses, routes, settings -----------------------------------------------------------
+
+
+def test_port_of_one_public_address_opens_nothing_at_the_hosts_own() -> None:
+    router = evolve(forwarding("[2001:db8:1:2::3]:80/tcp", "81/tcp"), inbound_ipv6="forwards")
+    assert sets(router)["inbound_ipv6"] == {"tcp . 81"}
 
 
 def test_gateway_outside_the_prefixes_is_on_link() -> None:

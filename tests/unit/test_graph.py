@@ -18,7 +18,7 @@ from nftnsr.report.graph import Format, picture
 from nftnsr.report.graph.facts import drawn
 from nftnsr.report.graph.ink import NOTE, width
 from nftnsr.report.graph.lanes import lanes
-from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
+from nftnsr.spec.model import Forward, Host, Ports, Router, Spec, Target
 from tests.tools import need
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,8 @@ NASTY = "<&>\"'`|#;*_{}[]\\é漢"
 
 def forward(port: int, target: str | None = None, to: int | None = None, **more: object) -> Forward:
     address = None if target is None else ip_address(target)
-    return evolve(Forward(Ports(port, port), target=address, target_port=to), **more)
+    target = Target(address, None if to is None else Ports(to, to))
+    return evolve(Forward((Ports(port, port),), targets=(target,)), **more)
 
 
 def drawn_forwards(*forwards: Forward, router: Router = PLAIN) -> list[tuple[str, ...]]:
@@ -61,7 +62,7 @@ def texts(router: Router) -> list[str]:
 
 
 def test_forwards_that_differ_in_their_port_alone_share_an_arrow() -> None:
-    ports = [forward(p) for p in (22, 80, 443, 81, 82)] + [forward(53, protocol="udp")]
+    ports = [forward(p) for p in (22, 80, 443, 81, 82)] + [forward(53, protocols=("udp",))]
     assert drawn_forwards(*ports) == [("22, 80-82, 443/tcp", "53/udp", "->", "")]
 
 

@@ -11,6 +11,7 @@ from nftnsr.spec import parse
 from nftnsr.spec.model import Router
 
 CLIENT, CLIENT6 = ip_address("203.0.113.9"), ip_address("2001:db8:9::9")
+PUBLIC = ip_address("198.51.100.4")
 OWN, ULA = ip_address("2001:db8:1::2"), ip_address("fd00::2")
 
 
@@ -18,7 +19,7 @@ def router(forward: str, keys: str = "") -> Router:
     text = f"""
         [router.r]
         uplink = "eth0"
-        addresses = ["198.51.100.4/24", "2001:db8:1::3/64"]
+        addresses = ["198.51.100.4/24", "198.51.100.5/24", "2001:db8:1::3/64"]
         gateways = ["198.51.100.1", "fe80::1"]
         forward = [{forward}]
         {keys}
@@ -44,10 +45,18 @@ def router(forward: str, keys: str = "") -> Router:
         ('{ port = 22, from = ["203.0.113.0/24"] }', True),
         ('{ port = 22, from = ["192.0.2.0/24"] }', False),
         ("", False),
+        ('"80,22/tcp+udp"', True),
+        ('"80,443/tcp+udp"', False),
+        ('"2000-2010/tcp -> :20-30"', True),
+        ('"20-30/tcp -> :2020-2030"', False),
+        ('"198.51.100.4:22/tcp"', True),
+        ('"198.51.100.5:22/tcp"', False),
+        ("{ port = 22, enabled = false }", False),
+        ('{ port = 22, address = "198.51.100.4", from = ["192.0.2.0/24"] }', False),
     ],
 )
 def test_forward_that_leads_to_the_hosts_port_lets_a_client_in(forward: str, reaches: bool) -> None:
-    assert reaches_host(router(forward), CLIENT, 22) is reaches
+    assert reaches_host(router(forward), CLIENT, PUBLIC, 22) is reaches
 
 
 def test_own_ipv6_address_stays_open_unless_it_is_closed() -> None:

@@ -13,7 +13,7 @@ COUNT = 60000
 SPEC = """\
 [router.a]
 uplink = "ens3"
-addresses = ["192.0.2.10/24"]
+addresses = ["192.0.2.10/24", "192.0.2.11/24"]
 forward = [
 {forwards}
 ]
@@ -38,7 +38,11 @@ def one_port(n: int) -> str:
     return f'{{ port = 443, hairpin = false, from = ["{sender}"] }}'
 
 
-@pytest.mark.parametrize("forward", [short, one_port])
+def one_address(n: int) -> str:
+    return f'"192.0.2.{10 + n % 2}:{n // 2 + 1}/tcp+udp -> 10.42.{n // 256}.{n % 256}:80"'
+
+
+@pytest.mark.parametrize("forward", [short, one_port, one_address])
 def test_60000_forwards_are_read_in_seconds(forward: Callable[[int], str]) -> None:
     text = spec(forward)
     start = process_time()

@@ -7,25 +7,66 @@ from ipaddress import ip_address, ip_interface, ip_network
 import pytest
 
 from nftnsr.spec import forwards, values
-from nftnsr.spec.model import Forward, Ports
+from nftnsr.spec.model import Forward, Ports, Target
 from nftnsr.spec.values import Unreadable
 
 
 @pytest.mark.parametrize(
     ("text", "forward"),
     [
-        ("22/tcp", Forward(Ports(22, 22))),
-        ("80-80/tcp", Forward(Ports(80, 80))),
-        ("30000-30100/udp", Forward(Ports(30000, 30100), "udp")),
+        ("22/tcp", Forward((Ports(22, 22),))),
+        ("80-80/tcp", Forward((Ports(80, 80),))),
+        ("30000-30100/udp", Forward((Ports(30000, 30100),), ("udp",))),
         (
             "8080/tcp -> 10.42.0.10:80",
-            Forward(Ports(8080, 8080), "tcp", ip_address("10.42.0.10"), 80),
+            Forward(
+                (Ports(8080, 8080),), ("tcp",), (Target(ip_address("10.42.0.10"), Ports(80, 80)),)
+            ),
         ),
-        ("5353/udp->:53", Forward(Ports(5353, 5353), "udp", None, 53)),
-        ("8443/tcp\t->  10.42.0.10", Forward(Ports(8443, 8443), "tcp", ip_address("10.42.0.10"))),
-        ("1-65535/tcp -> 10.42.0.10", Forward(Ports(1, 65535), "tcp", ip_address("10.42.0.10"))),
-        ("80/tcp -> [fd00::10]:8080", Forward(Ports(80, 80), "tcp", ip_address("fd00::10"), 8080)),
-        ("80/tcp -> [fd00::10]", Forward(Ports(80, 80), "tcp", ip_address("fd00::10"))),
+        ("5353/udp->:53", Forward((Ports(5353, 5353),), ("udp",), (Target(ports=Ports(53, 53)),))),
+        (
+            "8443/tcp\t->  10.42.0.10",
+            Forward((Ports(8443, 8443),), ("tcp",), (Target(ip_address("10.42.0.10")),)),
+        ),
+        (
+            "1-65535/tcp -> 10.42.0.10",
+            Forward((Ports(1, 65535),), ("tcp",), (Target(ip_address("10.42.0.10")),)),
+        ),
+        (
+            "80/tcp -> [fd00::10]:8080",
+            Forward(
+                (Ports(80, 80),), ("tcp",), (Target(ip_address("fd00::10"), Ports(8080, 8080)),)
+            ),
+        ),
+        (
+            "80/tcp -> [fd00::10]",
+            Forward((Ports(80, 80),), ("tcp",), (Target(ip_address("fd00::10")),)),
+        ),
+        (
+            "80,443,8000-8010/tcp",
+            Forward((Ports(80, 80), Ports(443, 443), Ports(8000, 8010))),
+        ),
+        (
+            "8000-8010/tcp+udp -> 10.42.0.10:9000-9010",
+            Forward(
+                (Ports(8000, 8010),),
+                ("tcp", "udp"),
+                (Target(ip_address("10.42.0.10"), Ports(9000, 9010)),),
+            ),
+        ),
+        ("5000/sctp", Forward((Ports(5000, 5000),), ("sctp",))),
+        (
+            "192.0.2.5:443/tcp -> 10.42.0.10",
+            Forward(
+                (Ports(443, 443),),
+                targets=(Target(ip_address("10.42.0.10")),),
+                addresses=(ip_address("192.0.2.5"),),
+            ),
+        ),
+        (
+            "[2001:db8::5]:443/tcp",
+            Forward((Ports(443, 443),), addresses=(ip_address("2001:db8::5"),)),
+        ),
     ],
 )
 def test_short_form_says_the_forward(text: str, forward: Forward) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from attrs import evolve, frozen
 
 from nftnsr.compile.families import families, family
-from nftnsr.spec.model import Address, Forward, Network, Ports, Router
+from nftnsr.spec.model import Address, Forward, Network, Ports, Router, Target
 
 Kind = Literal["forward", "more", "open", "outward"]
 
@@ -43,13 +43,13 @@ def _forwards(router: Router) -> Iterator[Lane]:
     groups = _grouped(router.forward, router)
     if len(groups) > _MOST:
         # What tells forwards to one server apart is left out before any server is.
-        plain = (evolve(f, name=None, target_port=None) for f in router.forward)
+        plain = (evolve(f, name=None, targets=_without_ports(f)) for f in router.forward)
         groups = _grouped(plain, router)
     shown = groups if len(groups) <= _MOST else groups[: _MOST - 1]
     yield from (_lane(router, group) for group in shown)
     if rest := groups[len(shown) :]:
         number = sum(len(group) for group in rest)
-        servers = len({group[0].target for group in rest})
+        servers = len({_without_ports(group[0]) for group in rest})
         words = f"to {servers} more servers" if servers > 1 else "to one more server"
         yield Lane("more", (f"{number} more forwards",), (words,))
 
@@ -58,31 +58,41 @@ def _grouped(forwards: Iterable[Forward], router: Router) -> list[list[Forward]]
     """Forwards that differ in nothing but the ports that are asked for, the host's first."""
     groups: dict[object, list[Forward]] = {}
     for each in forwards:
-        key = (_target(each, router), each.target_port, each.sources, each.hairpin, each.name)
+        servers = _targets(each, router)
+        key = (servers, each.addresses, each.sources, each.hairpin, each.name)
         groups.setdefault(key, []).append(each)
-    return sorted(groups.values(), key=lambda group: _target(group[0], router) is not None)
+    return sorted(groups.values(), key=lambda g: _targets(g[0], router)[0].address is not None)
 
 
-def _target(forward: Forward, router: Router) -> Address | None:
-    """The server's address, None for the host however it is written."""
+def _targets(forward: Forward, router: Router) -> tuple[Target, ...]:
+    """The servers, the host as itself however it is written."""
     own = [i.ip for i in router.host.addresses]
-    return None if forward.target in own else forward.target
+    return tuple(evolve(t, address=None) if t.address in own else t for t in forward.targets)
+
+
+def _without_ports(forward: Forward) -> tuple[Target, ...]:
+    return tuple(evolve(target, ports=None) for target in forward.targets)
 
 
 def _lane(router: Router, group: Sequence[Forward]) -> Lane:
     first = group[0]
-    target = _target(first, router)
-    port = "" if first.target_port is None else f":{first.target_port}"
-    address = "" if target is None else f"[{target}]" if port and target.version == 6 else target
+    targets = _targets(first, router)
     return Lane(
         "forward", ports_lines(group), tuple(_notes(router, first)),
-        _place(router, target), f"{address}{port}",
+        _place(router, targets[0].address), listed([_words(target) for target in targets]),
     )  # fmt: skip
+
+
+def _words(target: Target) -> str:
+    """An IPv6 address needs its brackets only before a port."""
+    return target.text if target.ports is not None else str(target.address or "")
 
 
 def _notes(router: Router, forward: Forward) -> Iterator[str]:
     if forward.name is not None:
         yield shortened(forward.name)
+    if forward.addresses:
+        yield f"at {listed([str(ip) for ip in forward.addresses])}"
     if forward.sources:
         yield f"from {listed([str(n) for n in forward.sources])}"
     if router.hairpin and not forward.hairpin:
@@ -102,7 +112,7 @@ def _open(router: Router) -> Iterator[Lane]:
     if router.inbound_ipv6 == "open" or not router.forward_filter:
         yield Lane("open", ("IPv6, all ports",), ("untranslated",), target=own)
         return
-    named = [f for f in router.forward if f.target is None and f.target_port is None]
+    named = [f for f in router.forward if f.to_host and not f.addresses]
     ports = ports_lines([f for f in named if not f.sources or _has_ipv6(f)])
     yield Lane("open", ("IPv6: ping", *ports), ("untranslated",), target=own)
 
@@ -130,7 +140,8 @@ def ports_lines(forwards: Iterable[Forward]) -> tuple[str, ...]:
     """`22, 80, 8000-8009/tcp`: a line for each protocol, neighbours joined, many cut."""
     by_protocol: dict[str, list[Ports]] = {}
     for each in forwards:
-        by_protocol.setdefault(each.protocol, []).append(each.ports)
+        for protocol in each.protocols:
+            by_protocol.setdefault(protocol, []).extend(each.ports)
     return tuple(
         f"{listed([str(p) for p in _joined(ports)])}/{protocol}"
         for protocol, ports in sorted(by_protocol.items())

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Network
 from typing import Final
 
+from attrs import evolve
+
 from ..draft import At, HostDraft, RouterDraft
-from ..model import Address, Forward, Network
+from ..model import Address, Forward, Network, Ports, Protocol, Target
 from ..problems import Fault
 from ..words import family, family_of, quoted
 from .overlaps import Area, clashing, merged
@@ -28,6 +30,8 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
     common = _families(router.addresses) & _families(host.addresses)
     if router.addresses.whole and host.addresses.whole:
         yield from _unreachable(router, common)
+    if router.addresses.whole:
+        yield from _addresses(router)
     yield from _targets(router, host)
     yield from _repeated_sources(router)
     yield from _clashes(router, common)
@@ -49,25 +53,64 @@ def _names(router: RouterDraft) -> Iterator[Fault]:
             yield Fault(path, message, also=(*first.path, "name"))
 
 
+def targets(item: At[Forward]) -> Iterator[At[Target]]:
+    """Each target with its place."""
+    several = len(item.value.targets) > 1
+    for index, target in enumerate(item.value.targets):
+        yield At((*item.path, "to", index) if several else (*item.path, "to"), target)
+
+
 def _unreachable(router: RouterDraft, common: frozenset[int]) -> Iterator[Fault]:
     """Forwards that no packet could ever take."""
     uplink = _families(router.addresses)
     told = False
     for item in router.forward:
-        target = item.value.target
-        if target is not None and target.version not in uplink:
-            kind = family_of(target)
-            message = f"target {target} is of no use: the uplink has no {kind} address"
-            yield Fault((*item.path, "to"), message, "add one to `addresses`")
-        elif target is None and not common:
+        missing = [t for t in targets(item) if not _versions(t.value, uplink)]
+        for place in missing:
+            target = place.value.address
+            assert target is not None
+            message = f"target {target} is of no use: the uplink has no {family_of(target)} address"
+            yield Fault(place.path, message, "add one to `addresses`")
+        versions = _led_to(item.value, common)
+        if not versions and not missing and not item.value.addresses:
             # Said once: it is the router's addresses that are to be repaired.
             if not told:
                 message = "it leads nowhere: the uplink and the host share no address family"
                 hint = "give the host an address of a family that the uplink has"
                 yield Fault(item.path, message, hint)
             told = True
-        else:
-            yield from _useless_sources(item, common if target is None else {target.version})
+        elif not missing:
+            yield from _useless_sources(item, versions)
+
+
+def _versions(target: Target, common: frozenset[int]) -> frozenset[int]:
+    """The families in which `target` can be reached; `common` are those of the host itself."""
+    return common if target.address is None else common & {target.address.version}
+
+
+def _led_to(forward: Forward, common: frozenset[int]) -> frozenset[int]:
+    """The families in which `forward` exists, its sources aside."""
+    found = frozenset(
+        version
+        for target in forward.targets
+        for version in (common if target.address is None else (target.address.version,))
+    )
+    return found & {ip.version for ip in forward.addresses} if forward.addresses else found
+
+
+def _addresses(router: RouterDraft) -> Iterator[Fault]:
+    """A public address is one that somebody on the uplink's side can send packets to."""
+    own = {item.value.ip: item for item in router.addresses}
+    versions = _families(router.addresses)
+    for item in router.forward:
+        for index, address in enumerate(item.value.addresses):
+            path = (*item.path, "address", index)
+            if address not in own:
+                message = f"address {address} is none of the uplink's"
+                yield Fault(path, message, f'add it to `addresses`, such as "{_alone(address)}"')
+            elif not _led_to(evolve(item.value, addresses=(address,)), versions):
+                message = f"address {address} can never match: no target is {family_of(address)}"
+                yield Fault(path, message, "leave it out")
 
 
 def _useless_sources(item: At[Forward], families: Iterable[int]) -> Iterator[Fault]:
@@ -113,19 +156,22 @@ def _targets(router: RouterDraft, host: HostDraft) -> Iterator[Fault]:
     behind = _Behind(host)
     own = {item.value.ip: item for item in owned(router) if item.path[4:5] != ("addresses",)}
     known = host.networks.whole and host.addresses.whole
-    for item in router.forward:
-        target = item.value.target
+    for place in (place for item in router.forward for place in targets(item)):
+        target = place.value.address
         if target is None:
             continue
-        path = (*item.path, "to")
         if target in own:
             message = f"target {target} is the router's own address"
             hint = "leave the target out to reach the host"
-            yield Fault(path, message, hint, also=own[target].path)
+            yield Fault(place.path, message, hint, also=own[target].path)
         elif known and target not in behind:
             message = f"target {target} is not behind the host"
             hint = f'add its network to `networks` of the host, such as "{_around(target)}"'
-            yield Fault(path, message, hint)
+            yield Fault(place.path, message, hint)
+
+
+def _alone(address: Address) -> str:
+    return f"{address}/{address.max_prefixlen}"
 
 
 def _around(target: Address) -> str:
@@ -137,22 +183,28 @@ def _around(target: Address) -> str:
 def _clashes(router: RouterDraft, common: frozenset[int]) -> Iterator[Fault]:
     """Two forwards that a packet could take."""
     hairpin = router.settings.get("hairpin", True)
+    public = tuple(dict.fromkeys(item.value.ip for item in router.addresses))
     told: set[tuple[int, int]] = set()
-    areas: dict[tuple[str, int], list[Area[At[Forward]]]] = {}
+    areas: dict[tuple[Protocol, Address], list[Area[At[Forward]]]] = {}
     for rank, item in enumerate(router.forward):
         forward = item.value
-        versions = common if forward.target is None else {forward.target.version}
-        for version in versions:
-            for low, high in _senders(forward, version, hairpin):
-                area = Area(forward.ports.first, forward.ports.last, low, high, rank, item)
-                areas.setdefault((forward.protocol, version), []).append(area)
-    for group in areas.values():
+        versions = _led_to(forward, common)
+        senders = {version: tuple(_senders(forward, version, hairpin)) for version in versions}
+        for address in forward.addresses or public:
+            for ports in forward.ports if address.version in versions else ():
+                for low, high in senders[address.version]:
+                    area = Area(ports.first, ports.last, low, high, rank, item)
+                    for protocol in forward.protocols:
+                        areas.setdefault((protocol, address), []).append(area)
+    for (protocol, address), group in areas.items():
+        apart = "a `from`"
+        if sum(ip.version == address.version for ip in public) > 1:
+            apart = "an `address`, or a `from`,"
         for elder, younger in clashing(group):
             pair = id(elder.owner), id(younger.owner)
             if pair not in told:
                 told.add(pair)
-                inside = elder.high == _INSIDE or younger.high == _INSIDE
-                yield _clash(elder.owner, younger.owner, inside)
+                yield _clash(elder, younger, protocol, apart)
 
 
 def _senders(forward: Forward, version: int, hairpin: bool) -> Iterator[tuple[int, int]]:
@@ -167,14 +219,16 @@ def _senders(forward: Forward, version: int, hairpin: bool) -> Iterator[tuple[in
         yield _INSIDE, _INSIDE
 
 
-def _clash(elder: At[Forward], younger: At[Forward], inside: bool) -> Fault:
-    first, second = elder.value, younger.value
-    what = f"{second.ports}/{second.protocol}"
-    label = quoted(first.name or f"{first.ports}/{first.protocol}")
-    both = bool(first.sources and second.sources)
-    if both and inside:
+def _clash(one: Area[At[Forward]], other: Area[At[Forward]], protocol: str, apart: str) -> Fault:
+    first, second = one.owner.value, other.owner.value
+    what = f"{Ports(other.first, other.last)}/{protocol}"
+    label = quoted(first.name or first.service)
+    place, also = other.owner.path, one.owner.path
+    inside = _INSIDE in (one.high, other.high)
+    if first.sources and second.sources:
+        if not inside:
+            return Fault(place, f"{what} overlaps forward {label}", also=also)
         message = f"{what} overlaps forward {label} for the host and what is behind it"
-        hint = "write hairpin = false in one of them"
-        return Fault(younger.path, message, hint, also=elder.path)
-    repair = None if both else "a `from` in both of them can tell them apart"
-    return Fault(younger.path, f"{what} overlaps forward {label}", repair, also=elder.path)
+        return Fault(place, message, "write hairpin = false in one of them", also=also)
+    hint = f"{apart} in both of them can tell them apart"
+    return Fault(place, f"{what} overlaps forward {label}", hint, also=also)

@@ -1,0 +1,259 @@
+"""Every kind of translation that a spec can ask for, with real packets between real sockets."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack
+from ipaddress import ip_address, ip_network
+
+import pytest
+from attrs import define, field
+
+from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.namespaces import Room
+from nftnsr.rehearsal import World, sockets
+from nftnsr.spec import parse
+from nftnsr.spec.model import Protocol
+from nftnsr.transaction.apply import apply_spec
+
+PUBLIC, SECOND, PUBLIC6 = "1.2.3.4", "1.2.3.5", "2001:db8:1::3"
+CLIENT, CLIENT6 = "198.51.100.7", "2001:db8:ffff::7"
+SPEC = f"""
+[router.wan]
+uplink    = "ens3"
+addresses = ["{PUBLIC}/24", "{SECOND}/24", "{PUBLIC6}/64"]
+gateways  = ["1.2.3.1", "2001:db8:1::1"]
+{{keys}}
+
+[router.wan.host]
+interface        = "vens3"
+addresses        = ["192.168.158.2/24", "2001:db8:1::2/128"]
+router_addresses = ["192.168.158.1/24"]
+networks         = ["10.42.0.0/24", "10.43.0.0/24", "fd00:42::/64", "2001:db8:42::/64"]
+"""
+
+
+@define
+class Net:
+    """The world around a router, and the sockets that a test opens in it."""
+
+    world: World
+    machine: Machine
+    stack: ExitStack = field(factory=ExitStack)
+
+    def apply(self, keys: str) -> None:
+        apply_spec(self.machine, parse(SPEC.format(keys=keys), "nat.toml"))
+
+    def room(self, address: str) -> Room:
+        """Where everybody is who can have `address`."""
+        if address in ("192.168.158.2", "2001:db8:1::2"):
+            return self.world.host
+        for network in map(ip_network, ("10.42.0.0/24", "10.43.0.0/24", "fd00:42::/64")):
+            if ip_address(address) in network:
+                return self.world.inner(network)
+        if ip_address(address) in (inner6 := ip_network("2001:db8:42::/64")):
+            return self.world.inner(inner6)
+        return self.world.internet
+
+    def serve(self, address: str, port: int, protocol: Protocol = "tcp") -> socket.socket:
+        room = self.room(address)
+        made = sockets.server(room, protocol, ip_address(address), port)
+        return self.stack.enter_context(made)
+
+    def client(self, source: str, protocol: Protocol = "tcp") -> socket.socket:
+        address = ip_address(source)
+        made = sockets.client(self.room(source), address.version, protocol, address)
+        return self.stack.enter_context(made)
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    with World(parse(SPEC.format(keys=""), "nat.toml")) as world, Machine() as machine:
+        made = Net(world, machine)
+        with made.stack:
+            yield made
+
+
+Seen = tuple[str, str]
+"""The address of the server that answered, and of the client that it saw."""
+
+
+def ask(
+    net: Net, source: str, to: tuple[str, int], servers: list[socket.socket], patience: float = 5
+) -> Seen | None:
+    """Who answers when `source` talks to `to`; None: nobody does."""
+    kind: Protocol = "tcp" if servers[0].type == socket.SOCK_STREAM else "udp"
+    with net.client(source, kind) as client:
+        client.settimeout(patience)
+        try:
+            client.connect(to)
+        except (TimeoutError, ConnectionRefusedError):
+            return None
+        client.send(b"ping")
+        ready, _, _ = select.select(servers, [], [], patience)
+        if not ready:
+            return None
+        if kind == "tcp":
+            connection, peer = ready[0].accept()
+            with connection:
+                connection.send(b"pong")
+        else:
+            _, peer = ready[0].recvfrom(10)
+            ready[0].sendto(b"pong", peer)
+        assert client.recv(10) == b"pong"
+    return ready[0].getsockname()[0], peer[0]
+
+
+def refused(net: Net, source: str, to: tuple[str, int], servers: list[socket.socket]) -> bool:
+    return ask(net, source, to, servers, 0.3) is None
+
+
+# -- ports, protocols, addresses -----------------------------------------------------------
+
+
+def test_list_of_ports_leads_to_the_same_ports(net: Net) -> None:
+    net.apply('forward = ["80,443,8000-8010/tcp -> 10.42.0.10"]')
+    for port in (80, 443, 8000, 8007, 8010):
+        server = net.serve("10.42.0.10", port)
+        assert ask(net, CLIENT, (PUBLIC, port), [server]) == ("10.42.0.10", CLIENT)
+    assert refused(net, CLIENT, (PUBLIC, 81), [net.serve("10.42.0.10", 81)])
+
+
+def test_range_is_shifted_one_to_one(net: Net) -> None:
+    net.apply('forward = ["8000-8010/tcp+udp -> 10.42.0.10:9000-9010"]')
+    for protocol in ("tcp", "udp"):
+        servers = {port: net.serve("10.42.0.10", port, protocol) for port in range(9000, 9012)}
+        for port in range(8000, 8011):
+            assert ask(net, CLIENT, (PUBLIC, port), [servers[port + 1000]])
+        assert refused(net, CLIENT, (PUBLIC, 8011), [servers[9011]])
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_forward_of_both_protocols(net: Net, protocol: Protocol) -> None:
+    net.apply('forward = ["53/tcp+udp -> 10.42.0.10:5353"]')
+    server = net.serve("10.42.0.10", 5353, protocol)
+    assert ask(net, CLIENT, (PUBLIC, 53), [server]) == ("10.42.0.10", CLIENT)
+    assert ask(net, "10.43.0.7", (PUBLIC, 53), [server])
+
+
+def test_public_addresses_have_forwards_of_their_own(net: Net) -> None:
+    net.apply(f"""forward = [
+      "{PUBLIC}:443/tcp -> 10.42.0.10",
+      "{SECOND}:443/tcp -> 10.43.0.10:8443",
+      {{ port = "5000-5010", address = "{SECOND}", to = "10.43.0.10", hairpin = false }},
+    ]""")
+    first, second = net.serve("10.42.0.10", 443), net.serve("10.43.0.10", 8443)
+    assert ask(net, CLIENT, (PUBLIC, 443), [first, second]) == ("10.42.0.10", CLIENT)
+    assert ask(net, CLIENT, (SECOND, 443), [first, second]) == ("10.43.0.10", CLIENT)
+    assert ask(net, "10.43.0.10", (SECOND, 443), [second])
+    ranged = net.serve("10.43.0.10", 5005)
+    assert ask(net, CLIENT, (SECOND, 5005), [ranged]) == ("10.43.0.10", CLIENT)
+    assert refused(net, CLIENT, (PUBLIC, 5005), [ranged])
+    assert refused(net, "10.42.0.7", (SECOND, 5005), [ranged])
+
+
+def test_sources_of_one_public_address(net: Net) -> None:
+    net.apply(f"""forward = [
+      {{ port = 22, address = "{SECOND}", from = ["203.0.113.0/24"] }},
+      {{ port = 22, address = "{PUBLIC}" }},
+    ]""")
+    server = net.serve("192.168.158.2", 22)
+    assert ask(net, "203.0.113.9", (SECOND, 22), [server]) == ("192.168.158.2", "203.0.113.9")
+    assert refused(net, CLIENT, (SECOND, 22), [server])
+    assert ask(net, CLIENT, (PUBLIC, 22), [server])
+    assert ask(net, "10.42.0.7", (SECOND, 22), [server])
+
+
+def test_disabled_forward_is_closed_until_it_is_enabled(net: Net) -> None:
+    net.apply('forward = [{ port = 80, to = "10.42.0.10", enabled = false }]')
+    server = net.serve("10.42.0.10", 80)
+    assert refused(net, CLIENT, (PUBLIC, 80), [server])
+    net.apply('forward = [{ port = 80, to = "10.42.0.10", enabled = true }]')
+    assert ask(net, CLIENT, (PUBLIC, 80), [server])
+
+
+def test_ipv6_forward_to_a_unique_local_address(net: Net) -> None:
+    """NAT66: the server has no address that the internet could answer to."""
+    net.apply(f"""forward = [
+      "[{PUBLIC6}]:80/tcp -> [fd00:42::10]:8080",
+      "8000-8010/udp -> [fd00:42::10]:9000-9010",
+    ]""")
+    tcp, udp = net.serve("fd00:42::10", 8080), net.serve("fd00:42::10", 9010, "udp")
+    assert ask(net, CLIENT6, (PUBLIC6, 80), [tcp]) == ("fd00:42::10", CLIENT6)
+    assert ask(net, CLIENT6, (PUBLIC6, 8010), [udp]) == ("fd00:42::10", CLIENT6)
+    assert ask(net, "fd00:42::10", (PUBLIC6, 80), [tcp])
+
+
+def test_sctp_association_reaches_its_server(net: Net) -> None:
+    """With packets made here: this kernel's own SCTP need not be there to forward it."""
+    net.apply('forward = ["5000/sctp -> 10.42.0.10:5001", "80/tcp"]')
+    room = net.room("10.42.0.10")
+    raw = room.run(socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_SCTP)
+    sender = net.world.internet.run(
+        socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_SCTP
+    )
+    with raw, sender:
+        raw.settimeout(2)
+        sender.bind((str(net.world.scene.far_end(4)), 0))
+        sender.sendto(sctp_init(40000, 5000), (PUBLIC, 0))
+        packet = raw.recv(200)
+        header = (packet[0] & 0xF) * 4
+        assert struct.unpack("!HH", packet[header : header + 4]) == (40000, 5001)
+        # The checksum is over the ports, so it has been made anew.
+        assert packet[header:] == sctp_init(40000, 5001)
+
+
+def sctp_init(source: int, destination: int) -> bytes:
+    """An INIT chunk (RFC 9260, section 3.3.2) in a packet with its checksum."""
+    chunk = struct.pack("!BBHIIHHI", 1, 0, 20, 0x4E4654, 65535, 1, 1, 0x4E4654)
+    head = struct.pack("!HHI", source, destination, 0)
+    return head + struct.pack("<I", crc32c(head + b"\0\0\0\0" + chunk)) + chunk
+
+
+def crc32c(data: bytes) -> int:
+    """RFC 9260, appendix A."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x82F63B78 * (crc & 1)
+    return crc ^ 0xFFFFFFFF
+
+
+# -- what a change forgets -----------------------------------------------------------------
+
+ADDRESSED = f'"{SECOND}:5353/udp -> 10.42.0.10:53"'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gone"),
+    [
+        (ADDRESSED, ADDRESSED.replace(".10:", ".11:"), True),
+        (ADDRESSED, '"5353/udp -> 10.42.0.10:53"', False),
+        (ADDRESSED, f'{ADDRESSED}, "{PUBLIC}:5353/udp"', False),
+        ('"5350-5359/udp -> 10.42.0.10:50-59"', '"5350-5359/udp -> 10.42.0.10:51-60"', True),
+        ('"5350-5359/udp -> 10.42.0.10:50-59"', '"5353/udp -> 10.42.0.10:53"', False),
+        (f'{ADDRESSED}, "53/tcp"', ADDRESSED, False),
+    ],
+)
+def test_flow_is_forgotten_when_its_translation_changes_and_only_then(
+    net: Net, before: str, after: str, gone: bool
+) -> None:
+    net.apply(f"forward = [{before}]")
+    server = net.serve("10.42.0.10", 53, "udp")
+    client = net.client(CLIENT, "udp")
+    client.connect((SECOND, 5353))
+    assert heard(client, server, 5)
+    net.apply(f"forward = [{after}]")
+    assert heard(client, server, 0.3 if gone else 5) is not gone
+
+
+def heard(client: socket.socket, server: socket.socket, patience: float) -> bool:
+    """Whether what the client sends on its flow comes to `server`."""
+    client.send(b"ping")
+    if not select.select([server], [], [], patience)[0]:
+        return False
+    return server.recv(10) == b"ping"
