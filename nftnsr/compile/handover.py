@@ -34,7 +34,7 @@ from nftnsr.state.model import (
     State,
     Table,
 )
-from nftnsr.state.words import HANDOVER, anonymous_set
+from nftnsr.state.words import HANDOVER, anonymous_set, handover_table, return_table
 
 # Before the router's own chains, and before the host's (docker's are at dstnat and srcnat): what
 # a packet is translated to is decided by the first that says anything.
@@ -71,7 +71,7 @@ def applied(router: Router, flows: Collection[Flow]) -> State:
         in_host.append(_Hop(flow.connection, between, own))
     host: tuple[Item, ...] = (
         *_parked({f.connection.local for f in flows} - set(veth)),
-        *_table(_host_table(router.name), router.host.interface, in_host),
+        *_table(handover_table(_word(router.name)), router.host.interface, in_host),
     )
     space = _table(HANDOVER, router.uplink, in_router)
     return State({HOST: Namespace(host), router.name: Namespace(space)})
@@ -85,7 +85,7 @@ def returned(name: str, uplink: str, flows: Collection[Flow]) -> State:
     ]
     host: tuple[Item, ...] = (
         *_parked({f.connection.local for f in flows} - {f.public for f in flows}),
-        *_table(_return_table(name), uplink, hops),
+        *_table(return_table(_word(name)), uplink, hops),
     )
     return State({HOST: Namespace(host)})
 
@@ -93,7 +93,7 @@ def returned(name: str, uplink: str, flows: Collection[Flow]) -> State:
 def places(router: Router) -> State:
     """Where there may be something of a handover, for an observation."""
     ips = (i.ip for i in (*router.addresses, *router.host.addresses) if i.version == 4)
-    tables = (Table(*_host_table(router.name)), Table(*_return_table(router.name)))
+    tables = (Table(*handover_table(_word(router.name))), Table(*return_table(_word(router.name))))
     host: tuple[Item, ...] = (*tables, *_parked(ips))
     return State({HOST: Namespace(host), router.name: Namespace((Table(*HANDOVER),))})
 
@@ -118,7 +118,7 @@ def among(found: State, places: State) -> State:
 def public_ends(found: State, name: str) -> Mapping[tuple[str, Address_, int, int], End]:
     """(protocol, far address and port, own port) -> public end, as the tables found have it."""
     ends: dict[tuple[str, Address_, int, int], End] = {}
-    for space, table in ((HOST, _return_table(name)), (name, HANDOVER)):
+    for space, table in ((HOST, return_table(_word(name))), (name, HANDOVER)):
         outward = found[space].by_key.get(("map", table, _OUT))
         for each in flows_of(outward, outward.elements) if isinstance(outward, Set) else ():
             if (public := each.connection) and each.ports is not None:
@@ -170,14 +170,6 @@ def _abroad(flows: Collection[Flow]) -> list[Flow]:
 def _parked(addresses: Iterable[Address_]) -> tuple[Address, ...]:
     found = (IPv4Interface((a, 32)) for a in sorted(addresses))
     return tuple(Address("lo", i, scope=_SCOPE_HOST, label=PARKED) for i in found)
-
-
-def _host_table(router: str) -> tuple[str, str]:
-    return ("ip", f"nftnsr_handover_{_word(router)}")
-
-
-def _return_table(router: str) -> tuple[str, str]:
-    return ("ip", f"nftnsr_return_{_word(router)}")
 
 
 def _word(router: str) -> str:

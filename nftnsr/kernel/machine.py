@@ -37,7 +37,7 @@ from nftnsr.state.model import (
 )
 from nftnsr.state.operations import Operation
 from nftnsr.state.ruleset import Counter
-from nftnsr.state.words import HANDOVER, TABLE
+from nftnsr.state.words import HANDOVER, TABLE, is_ours_in_host
 
 # The fallback devices of tunnel modules are in every namespace (fb_tunnels_only_for_init_net).
 _OF_THE_KERNEL = (
@@ -149,8 +149,13 @@ class Machine:
         return () if message is None else managers(dev, message["index"])
 
     def firewall(self) -> str:
-        """The host's whole ruleset, as nft lists it."""
-        return self._rooms.run(HOST, lambda f: f.nftables.text())
+        """The host's whole ruleset, as nft lists it, but for what nftnsr put there."""
+
+        def text(furniture: Furniture) -> str:
+            tables = furniture.nftables.tables()
+            return furniture.nftables.text(t for t in tables if not is_ours_in_host(t))
+
+        return self._rooms.run(HOST, text)
 
     def link_names(self, namespace: str = HOST) -> frozenset[str]:
         return frozenset(self._rooms.run(namespace, _links))

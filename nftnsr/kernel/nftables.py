@@ -79,10 +79,10 @@ class Nftables:
         self._seen = generation()
         return tuple(item for table in tables for item in read_listing(self._listing(table)))
 
-    def text(self) -> str:
-        """The whole ruleset, without counter values."""
+    def text(self, tables: Iterable[tuple[str, str]]) -> str:
+        """Those of `tables` that exist, as nft lists them, without counter values."""
         self._nft.set_stateless_output(True)
-        return self._command("list ruleset")
+        return "".join(self._listing(table) for table in tables)
 
     def counters(self, table: tuple[str, str]) -> tuple[Counter, ...]:
         """Every counted element of the table's sets and maps."""

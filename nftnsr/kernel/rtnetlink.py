@@ -208,7 +208,8 @@ class Rtnetlink:
             )  # fmt: skip
 
     def add_route(self, route: Route) -> None:
-        if route.destination.version == 4:
+        if route.destination.version == 4 or len(route.hops) > 1:
+            # When a link goes, IPv6 keeps the paths over other links: this completes them.
             command = "replace"
         elif any(hop.via for hop in route.hops):
             # Appended, a gateway of the same metric would become one more path of a foreign route.

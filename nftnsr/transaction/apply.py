@@ -104,4 +104,9 @@ def _records(spec: Spec) -> tuple[Record, ...]:
 def roll_back(machine: Machine) -> Outcome | None:
     """Undo the last committed transaction; None where this boot has seen none."""
     done = journal.last()
-    return None if done is None else transact(machine, *rollback_intent(machine, done.entry))
+    if done is None:
+        return None
+    intent, found = rollback_intent(machine, done.entry)
+    outcome = transact(machine, intent, found)
+    new = {n: r for n, r in intent.records.items() if r != done.entry.records[n]}
+    return evolve(outcome, remarks=tuple(about_lasting(new, ())))

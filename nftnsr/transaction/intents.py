@@ -111,10 +111,18 @@ def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State
 
 
 def rollback_intent(machine: Machine, entry: Entry) -> tuple[Intent, State]:
-    """The intent to undo a transaction that was committed, and the state that was found."""
+    """The intent to undo a transaction that was committed, and the state that was found.
+
+    Of a router that goes again the connections go on, as with `down`.
+    """
+    found = machine.observe(entry.scope)
     spaces = {n: Namespace(_without_leases(s.items)) for n, s in entry.found.namespaces.items()}
-    goal = Goal(State(spaces), entry.scope, entry.ours)
-    return Intent("rollback", goal, entry.records), machine.observe(entry.scope)
+    going = (records.read(n) for n in entry.records if n in found and n not in entry.found)
+    returned = {r.router: (r, handover.returned(machine, r, found)) for r in going if r is not None}
+    wanted = State.union((State(spaces), *(state for _, state in returned.values())))
+    lasting = {n: r for n, (r, state) in returned.items() if state.namespaces}
+    goal = Goal(wanted, entry.scope, entry.ours)
+    return Intent("rollback", goal, {**entry.records, **lasting}), found
 
 
 def uplink_scope(spec: Spec) -> Scope:

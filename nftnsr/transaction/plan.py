@@ -62,8 +62,8 @@ def plan(
 ) -> tuple[Operation, ...]:
     """The operations that `differences` (of `wanted` against `observed`) ask for, in order."""
     planner = _Planner(wanted, observed, tuple(differences))
-    ranked = sorted(planner.ranked(), key=lambda r: r[:2])
-    return tuple(_joined(dict.fromkeys(operation for _, _, operation in ranked)))
+    ranked = sorted(dict.fromkeys(planner.ranked()), key=lambda r: r[:2])
+    return tuple(_joined(operation for _, _, operation in ranked))
 
 
 @frozen
@@ -214,12 +214,14 @@ class _Planner:
         """Flows that the new ruleset would treat in another way, forgotten as soon as it holds.
 
         A flow that begins between the two follows the new rules anyway. The host's own rules hold
-        with the move: an entry that is made again before it would be as the old one.
+        with the move: an entry that is made again before it would be as the old one. And until the
+        last route and rule hold, whoever sends has one made that would never be right.
         """
         fresh = {d.namespace for d in self.differences if isinstance(d, AddNamespace)}
         for name in dict.fromkeys(d.namespace for d in self.differences):
             if name not in fresh and (forget := forgotten(name, self.differences, self.observed)):
-                yield *((_BURST, _MAKE) if name == HOST else (_SETUP, _END)), forget
+                ranks = ((_BURST, _MAKE), (_HOST, _END)) if name == HOST else ((_SETUP, _END),)
+                yield from ((*rank, forget) for rank in ranks)
 
     def _stage(self, name: str, item: Item) -> int:
         if name == HOST and isinstance(item, Route):

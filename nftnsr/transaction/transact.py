@@ -154,8 +154,7 @@ def transact(machine: Machine, intent: Intent, found: State, terms: Terms | None
             if left and not (intent.restores and all(_restores(each) for each in left)):
                 raise Stuck(left)
             for proof in terms.proofs:
-                signals.check()
-                proof()
+                proof(signals.check)
             signals.check()
             keep(intent.records)
             if terms.confirm is None:
@@ -264,7 +263,9 @@ class _Work:
         except KernelError as refusal:
             if not self.tolerant:
                 raise
-            self.refusals.append(refusal)
+            # Every round meets it again.
+            if refusal.message not in [r.message for r in self.refusals]:
+                self.refusals.append(refusal)
         else:
             self.performed.append(operation)
 

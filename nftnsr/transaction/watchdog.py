@@ -53,7 +53,7 @@ def revert(id: str, ready: int | None = None) -> int:
     while _outlives_its_time(id):
         try:
             with lock(_PATIENCE), Machine() as machine:
-                recover(machine)
+                undone = recover(machine)
         except Busy:
             # The apply itself hangs. Asked to stop it undoes; killed, it leaves that to us.
             _end(id)
@@ -61,7 +61,9 @@ def revert(id: str, ready: int | None = None) -> int:
             syslog.syslog(syslog.LOG_ERR, f"nftnsr: the unconfirmed apply stays: {error}")
             return 3
         else:
-            syslog.syslog(syslog.LOG_WARNING, "nftnsr: nobody confirmed the apply; it is undone")
+            if undone is not None:
+                words = f"nftnsr: nobody confirmed the {undone.command}; it is undone"
+                syslog.syslog(syslog.LOG_WARNING, words)
     return 0
 
 

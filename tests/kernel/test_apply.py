@@ -56,6 +56,26 @@ def test_down_gives_back_all_that_the_host_had(
     assert records.names() == ()
 
 
+def test_paths_of_a_route_over_two_links_come_back_to_those_that_stayed(
+    machine: Machine, segment: Segment, article: Spec
+) -> None:
+    """The kernel takes the paths over the uplink away only (IPv6), or the whole route (IPv4)."""
+    sh("""
+      ip link add o1 type veth peer name o2
+      ip link set o1 up
+      ip link set o2 up
+      ip address add 7.7.7.1/24 dev o1
+      ip address add 2001:77::1/64 dev o1 nodad
+      ip route add 10.0.0.0/8 nexthop via 1.2.3.8 nexthop via 7.7.7.2
+      ip -6 route add 2001:db8::/32 nexthop via 2123:2134:abc:ddd::8 weight 2 \
+        nexthop via 2001:77::2
+    """)
+    before = everything()
+    apply_spec(machine, article)
+    down(machine, "ens3")
+    assert_same(everything(), before)
+
+
 def test_down_gives_back_what_was_there_before_the_first_of_several_applies(
     machine: Machine, segment: Segment, article: Spec
 ) -> None:

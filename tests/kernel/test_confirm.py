@@ -71,8 +71,8 @@ def test_unconfirmed_apply_is_undone(segment: Segment, spec: str) -> None:
     before = everything()
     done = nftnsr("apply", "--confirm", "1500ms", spec)
     assert "unless you run `nftnsr confirm`" in done.stderr
-    assert nftnsr("diff", spec).stdout == ""
-    assert until(lambda: journal.unfinished() is None, 10)
+    assert "+ namespace ens3" in done.stdout
+    assert until(lambda: journal.unfinished() is None, 30)
     assert_same(everything(), before)
     assert nftnsr("confirm", check=2).stderr.startswith("nftnsr: nothing waits")
 
@@ -224,6 +224,24 @@ def test_ssh_over_ipv6_goes_on_where_it_stays_open(
     path.write_text(ARTICLE.replace("forward ", f'inbound_ipv6 = "{inbound}"\nforward '))
     session = f"2001:db8::9 50000 2123:2134:abc:ddd::2 {port}"
     nftnsr("apply", str(path), check=2 if refused else 0, SSH_CONNECTION=session)
+
+
+def test_signal_is_obeyed_while_a_check_runs_and_ends_all_of_it(
+    segment: Segment, spec: str, tmp_path: Path
+) -> None:
+    before = everything()
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    sleeper = tmp_path / "sleeper"
+    check = f"sleep 50 & echo $! > {sleeper}.new; mv {sleeper}.new {sleeper}; wait"
+    command = [sys.executable, "-m", "nftnsr", "apply", "--check", check, spec]
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as apply:
+        assert until(sleeper.exists, 10)
+        apply.send_signal(signal.SIGTERM)
+        _, err = apply.communicate(timeout=30)
+    assert err == "nftnsr: interrupted by SIGTERM\neverything is as it was before\n"
+    assert apply.returncode == 2
+    assert_same(everything(), before)
+    assert until(lambda: not Path(f"/proc/{sleeper.read_text().strip()}").exists(), 10)
 
 
 def test_diff_of_what_was_cut_off_is_a_difference(segment: Segment, spec: str) -> None:
