@@ -160,6 +160,11 @@ def parser() -> argparse.ArgumentParser:
         add_terms(made[verb])
     for verb in ("apply", "down", "confirm", "rollback", "recover"):
         add_wait(made[verb])
+    for verb in ("diff", "apply"):
+        made[verb].add_argument(
+            "--metrics", type=Path, metavar="FILE",
+            help="write metrics for a Prometheus node exporter's textfile collector",
+        )  # fmt: skip
     made["units"].add_argument("action", choices=("install", "remove", "show"))
     made["units"].add_argument(
         "--root", type=Path, metavar="DIR", help="work in the tree of another machine, of an image"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace as Options
 from collections.abc import Callable, Iterable
 
@@ -9,8 +10,10 @@ from nftnsr.commands import specs
 from nftnsr.commands.console import OK, Console
 from nftnsr.commands.recover import recover_first
 from nftnsr.commands.terms import locked
+from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.machine import Machine
 from nftnsr.report.differences import differences_json, differences_text
+from nftnsr.spec.model import Spec
 from nftnsr.transaction import proofs
 from nftnsr.transaction.apply import apply_spec, await_uplinks
 from nftnsr.transaction.transact import Outcome, Terms
@@ -25,8 +28,28 @@ def run(options: Options, console: Console) -> int:
             await_uplinks(machine, spec, options.uplink_timeout, _waiting(options, console))
     with locked(options, console), Machine() as machine:
         recover_first(machine, console)
+        began = time.monotonic()
         outcome = apply_spec(machine, spec, terms(options), cautious=not options.lockout_ok)
-    return report(outcome, options, console)
+        unwritten = _metrics(machine, spec, outcome, options, time.monotonic() - began)
+    status = report(outcome, options, console)
+    if unwritten is not None:
+        console.warn(f"nftnsr: done, but {unwritten}")
+    return status
+
+
+def _metrics(
+    machine: Machine, spec: Spec, outcome: Outcome, options: Options, seconds: float
+) -> KernelError | None:
+    """Write the metrics, if they were asked for; that they cannot be written unmakes nothing."""
+    if options.metrics is None:
+        return None
+    from nftnsr.commands.metrics import export
+
+    try:
+        export(options.metrics, machine, spec, outcome.left, seconds)
+    except KernelError as error:
+        return error
+    return None
 
 
 def _waiting(options: Options, console: Console) -> Callable[[Iterable[str]], None]:

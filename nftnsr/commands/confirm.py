@@ -8,7 +8,7 @@ from nftnsr.commands import specs
 from nftnsr.commands.console import OK, Console
 from nftnsr.commands.terms import locked
 from nftnsr.kernel.errors import KernelError
-from nftnsr.transaction import journal
+from nftnsr.transaction import journal, stamps
 
 
 def run(options: Options, console: Console) -> int:
@@ -21,6 +21,8 @@ def run(options: Options, console: Console) -> int:
                 "if an apply did, its time is over and it is undone: apply it again",
             )
         journal.commit()
+        if waiting.entry.command == "apply":
+            stamps.stamp(waiting.entry.records)
     console.note(f"the {waiting.entry.command} is confirmed")
     console.document({"confirmed": waiting.entry.command})
     return OK

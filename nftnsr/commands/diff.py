@@ -5,6 +5,7 @@ This is the full check; the answer "in sync" is sealed, and `quick` repeats it w
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace as Options
 
 from nftnsr.commands import paths, specs
@@ -25,12 +26,17 @@ def run(options: Options, console: Console) -> int:
     witness = Witness.of(paths.chosen(options.spec))
     spec = specs.chosen(options.spec)
     specs.require_root()
+    began = time.monotonic()
     with Machine() as machine:
         intent, found = diff_intent(machine, spec, witness.observe)
         in_the_way = obstacles(machine, spec, intent.goal.wanted, found)
-    if not_ours := tuple(o for o in in_the_way if o.foreign):
-        raise Refused(not_ours)
-    differences = difference(intent.goal.wanted, found, intent.goal.ours)
+        if not_ours := tuple(o for o in in_the_way if o.foreign):
+            raise Refused(not_ours)
+        differences = difference(intent.goal.wanted, found, intent.goal.ours)
+        if options.metrics is not None:
+            from nftnsr.commands.metrics import export
+
+            export(options.metrics, machine, spec, differences, time.monotonic() - began)
     unfinished = journal.unfinished()
     # Before a change is over its journal looks as if it had been cut off.
     changing = holder()

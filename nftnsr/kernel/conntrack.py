@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from ipaddress import ip_address
 from typing import TypeVar
@@ -69,6 +70,12 @@ def entries(version: int, flows: Collection[Flows] = ()) -> Iterator[Entry]:
     for body in netlink.dump(NETLINK_NETFILTER, _GET, request, "cannot list conntrack entries"):
         if entry := _entry(body, version):
             yield entry
+
+
+def forwarded(version: int) -> Counter[tuple[str, int]]:
+    """How many flows of a family there are to each protocol and public port that is translated."""
+    found = (e.original for e in entries(version) if e.translated)
+    return Counter((packet.protocol, packet.port) for packet in found)
 
 
 def forget(flows: Collection[Flows], kept: Collection[Flows]) -> int:

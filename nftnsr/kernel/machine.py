@@ -44,6 +44,7 @@ _OF_THE_KERNEL = (
     "lo", "sit0", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "ip6tnl0",
     "ip6gre0", "ip6gretap0", "ip6erspan0",
 )  # fmt: skip
+_IFF_LOWER_UP = 1 << 16
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -119,6 +120,22 @@ class Machine:
     def counters(self, namespace: str) -> tuple[Counter, ...]:
         """The counted elements of the router in a namespace."""
         return self._rooms.run(namespace, lambda f: f.nftables.counters(TABLE))
+
+    def flows(self, namespace: str) -> dict[tuple[str, str, int], int]:
+        """The flows of a router by family, protocol and public port that a forward translated."""
+        found = self._rooms.run(namespace, lambda _: {v: conntrack.forwarded(v) for v in (4, 6)})
+        return {(f"ipv{v}", *to): n for v, counted in found.items() for to, n in counted.items()}
+
+    def tracked(self, namespace: str) -> tuple[int, int] | None:
+        """How many flows connection tracking holds there, and how many it can."""
+        paths = ("net/netfilter/nf_conntrack_count", "net/netfilter/nf_conntrack_max")
+        found = self._rooms.run(namespace, lambda _: tuple(sysctl.read(paths)))
+        return (int(found[0].value), int(found[1].value)) if len(found) == 2 else None
+
+    def carriers(self, namespace: str) -> frozenset[str]:
+        """The links of a namespace that are up and have a carrier."""
+        links = self._rooms.run(namespace, _links)
+        return frozenset(d for d, m in links.items() if m["flags"] & _IFF_LOWER_UP)
 
     def connections(self) -> frozenset[Connection]:
         """The connected sockets of the host."""

@@ -42,17 +42,24 @@ def differences_json(differences: Iterable[Difference]) -> list[dict[str, object
     return [_json(each) for each in differences]
 
 
+def kind_of(each: Difference) -> str:
+    """What kind of thing differs: `route`, `map`, `namespace` ..."""
+    match each:
+        case Add(_, item) | Remove(_, item) | Change(_, _, item):
+            return str(item.key[0])
+        case _:
+            return "namespace"
+
+
 def _json(each: Difference) -> dict[str, object]:
     sign, _, text = next(_lines(each))
     entry: dict[str, object] = {
         "namespace": None if each.namespace == HOST else each.namespace,
         "action": {"+": "add", "-": "remove", "~": "change"}[sign],
-        "kind": "namespace",
+        "kind": kind_of(each),
         "what": text,
     }
     if isinstance(each, Add | Remove | Change):
-        item = each.new if isinstance(each, Change) else each.item
-        entry["kind"] = str(item.key[0])
         lines = [f"{sign} {text}" for sign, depth, text in _lines(each) if depth]
         if lines:
             entry["lines"] = lines

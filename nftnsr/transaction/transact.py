@@ -19,7 +19,7 @@ from nftnsr.kernel.scope import Scope
 from nftnsr.state.difference import Add, Change, Difference, difference
 from nftnsr.state.model import HOST, State
 from nftnsr.state.operations import Operation
-from nftnsr.transaction import journal, records, watchdog
+from nftnsr.transaction import journal, records, stamps, watchdog
 from nftnsr.transaction.journal import Entry, Journal, Unfinished
 from nftnsr.transaction.plan import plan
 from nftnsr.transaction.proofs import Proof
@@ -139,6 +139,8 @@ def transact(machine: Machine, intent: Intent, found: State, terms: Terms | None
     before = {name: records.read(name) for name in intent.records}
     if not differences:
         keep(intent.records)
+        if intent.command == "apply":
+            stamps.stamp(intent.records)
         return Outcome()
     records.prove_writable()
     # What an undo may remove is what this transaction may have made, too.
@@ -167,6 +169,8 @@ def transact(machine: Machine, intent: Intent, found: State, terms: Terms | None
         finally:
             written.close()
     waits = terms.confirm is not None
+    if intent.command == "apply" and not waits:
+        stamps.stamp(intent.records)
     return Outcome(differences, tuple(work.performed), waits, left, tuple(work.refusals))
 
 

@@ -1,0 +1,79 @@
+"""The file of `--metrics`: what a check found, for a node exporter's textfile collector."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from nftnsr.compile import compile_host
+from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.machine import Machine
+from nftnsr.report.differences import kind_of
+from nftnsr.report.metrics import Checked, metrics_text
+from nftnsr.report.usage import usage
+from nftnsr.spec.model import Router, Spec
+from nftnsr.state.difference import Add, Change, Difference, Remove
+from nftnsr.state.model import HOST
+from nftnsr.transaction import stamps
+
+
+def export(
+    path: Path, machine: Machine, spec: Spec, differences: Collection[Difference], seconds: float
+) -> None:
+    """Write what a check of `spec` found, which took so many seconds and is over just now."""
+    now = time.time()
+    _write(path, metrics_text(_checked(machine, spec, differences, now, seconds)))
+
+
+def _checked(
+    machine: Machine, spec: Spec, differences: Collection[Difference], now: float, seconds: float
+) -> Iterator[Checked]:
+    for router in spec.routers:
+        mine = Counter(kind_of(d) for d in differences if _concerns(router, d, spec))
+        counters = machine.counters(router.name) if machine.is_ours(router.name) else ()
+        last = stamps.last_apply(router.name)
+        yield Checked(router.name, mine, now, seconds, last, usage(router, counters, {}))
+
+
+def _concerns(router: Router, each: Difference, spec: Spec) -> bool:
+    """Whether it is one of this router; one of the host that is clearly of none is of all."""
+    if each.namespace != HOST:
+        return each.namespace == router.name
+    owners = [r for r in spec.routers if _names(r, each)]
+    return router in owners or not owners
+
+
+def _names(router: Router, each: Difference) -> bool:
+    match each:
+        case Add(_, item) | Remove(_, item) | Change(_, _, item):
+            devs = {router.uplink, router.host.interface}
+            on = {str(part) for part in item.key} & devs
+            return bool(on) or item.key in compile_host(router).by_key
+        case _:
+            return False
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file at once: who reads it meanwhile finds the old or the new one, whole."""
+    try:
+        # The collector reads *.prom only, so never the unfinished file.
+        with NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            try:
+                file.write(text)
+                os.fchmod(file.fileno(), 0o644)  # the exporter is not root
+                file.close()
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise KernelError(
+            f"cannot write the metrics to {path}: {error.strerror}",
+            "--metrics FILE is a file in a directory that exists",
+        ) from error
