@@ -11,11 +11,11 @@ from typing import Literal, assert_never, cast, get_args
 
 from nftnsr import __version__
 from nftnsr.commands.console import TROUBLE, Console
-from nftnsr.commands.terms import add_terms, add_wait, duration
+from nftnsr.commands.terms import add_terms, add_wait, add_watch, duration
 
 Verb = Literal[
     "validate", "compile", "diff", "apply", "down", "status", "rehearse",
-    "graph", "confirm", "rollback", "recover", "journal", "units", "revert",
+    "graph", "confirm", "rollback", "recover", "journal", "units", "watch", "revert",
 ]  # fmt: skip
 
 _SPEC = "TOML files; without any, every /etc/nftnsr/*.toml"
@@ -104,6 +104,10 @@ def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:
             from nftnsr.commands import units
 
             return units.run(options, console)
+        case "watch":
+            from nftnsr.commands import watch
+
+            return watch.run(options, console)
         case "revert":
             from nftnsr.transaction import watchdog
 
@@ -121,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nftnsr {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     made = {verb: _verb(verbs, verb) for verb in get_args(Verb)}
-    for verb in ("validate", "compile", "diff", "apply", "rehearse", "graph"):
+    for verb in ("validate", "compile", "diff", "apply", "rehearse", "graph", "watch"):
         made[verb].add_argument("spec", nargs="*", metavar="SPEC", help=_SPEC)
     made["diff"].add_argument(
         "--full", action="store_true",
@@ -141,10 +145,12 @@ def parser() -> argparse.ArgumentParser:
     made["graph"].add_argument(
         "--output", "-o", metavar="FILE", help="write the picture there, not to stdout"
     )
-    made["apply"].add_argument(
-        "--lockout-ok", action="store_true",
-        help="apply even if this ssh session, or what the host's firewall lets in, may be lost",
-    )  # fmt: skip
+    for verb in ("apply", "watch"):
+        made[verb].add_argument(
+            "--lockout-ok", action="store_true",
+            help="apply even if this ssh session, or what the host's firewall lets in, may be lost",
+        )  # fmt: skip
+    add_watch(made["watch"])
     made["recover"].add_argument(
         "--accept", action="store_true",
         help="take the machine as it is where something cannot be undone",
@@ -188,6 +194,7 @@ _HELP: dict[Verb, str] = {
     "recover": "undo what a crash left half done",
     "journal": "show the transaction that is under way or was cut off, else the last one",
     "units": "put the systemd units in place: at boot, drift checks, watching",
+    "watch": "tell drift as it happens, one JSON object a line with --json; --heal puts it right",
 }
 
 

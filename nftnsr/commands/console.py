@@ -60,6 +60,11 @@ class Console:
         if self.json:
             print(json.dumps(value, indent=2), flush=True)
 
+    def line(self, value: object) -> None:
+        """Print one JSON document of many, on a line of its own, if JSON was asked for."""
+        if self.json:
+            print(json.dumps(value), flush=True)
+
 
 def _colours(stream: TextIO | None) -> bool:
     # https://no-color.org: present and not empty, whatever its value. A closed stream is None.

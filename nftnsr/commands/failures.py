@@ -24,20 +24,27 @@ def explain(error: Exception, console: Console) -> int:
     """Tell a person what happened, what state the machine is in, and what to do."""
     if os.environ.get("NFTNSR_DEBUG"):
         console.warn("".join(traceback.format_exception(error)))
-    match error:
-        case SpecError(problems=problems):
-            console.warn(problems_text(problems, console.colour_of_messages))
-            console.document({"valid": False, "problems": problems_json(problems)})
-            return TROUBLE
-        case UndoFailed():
-            message = _undo_failed(error)
-        case Undone(cause=cause):
-            message = f"{_sentence(cause)}\neverything is as it was before"
-        case _:
-            message = _sentence(error)
+    if isinstance(error, SpecError):
+        console.warn(problems_text(error.problems, console.colour_of_messages))
+        console.document({"valid": False, "problems": problems_json(error.problems)})
+        return TROUBLE
+    message = words(error)
     console.warn(f"nftnsr: {message}")
     console.document({"error": message})
     return UNDO_FAILED if isinstance(error, UndoFailed) else TROUBLE
+
+
+def words(error: Exception) -> str:
+    """What happened and what state the machine is in, without a mark of who says so."""
+    match error:
+        case SpecError(problems=problems):
+            return problems_text(problems, colour=False)
+        case UndoFailed():
+            return _undo_failed(error)
+        case Undone(cause=cause):
+            return f"{_sentence(cause)}\neverything is as it was before"
+        case _:
+            return _sentence(error)
 
 
 def _sentence(error: Exception) -> str:

@@ -31,6 +31,26 @@ def endpoint(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def frequency(text: str) -> tuple[int, float]:
+    """How often, in how many seconds, of `10/10m`."""
+    times, slash, within = text.partition("/")
+    if not (slash and times.isdecimal() and int(times) and duration(within)):
+        raise ArgumentTypeError(f'"{text}" is not how often in what time; write 10/10m')
+    return int(times), duration(within)
+
+
+def add_watch(parser: ArgumentParser) -> None:
+    parser.add_argument("--heal", action="store_true", help="put drift right, as `apply` would")
+    parser.add_argument(
+        "--limit", type=frequency, default=(10, 600.0), metavar="10/10m",
+        help="give up a router that was healed so often in this time (10/10m)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--every", type=duration, default=300.0, metavar="5m",
+        help="look so often for what the kernel gives no notice of: proxied neighbours (5m)",
+    )  # fmt: skip
+
+
 def add_wait(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--wait", type=duration, default=0.0, metavar="30s",

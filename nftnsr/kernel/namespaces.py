@@ -123,19 +123,27 @@ def holding(inode: int, cookie: int) -> tuple[Holder, ...]:
 
 def names() -> tuple[str, ...]:
     """The names under /run/netns, sorted; a plain file there is no namespace."""
-    return tuple(sorted(_named()))
+    return tuple(sorted(named()))
 
 
 def inodes() -> frozenset[int]:
     """The numbers of all namespaces that have a name."""
-    return frozenset(_named().values())
+    return frozenset(named().values())
 
 
-def _named() -> dict[str, int]:
+def named() -> dict[str, int]:
+    """The number of each namespace that has a name."""
     # A namespace file is on nsfs; the rest of a creation that was cut off is on /run's tmpfs.
     nsfs = Path("/proc/self/ns/net").stat().st_dev
-    stats = {p.name: p.stat() for p in NETNS_DIR.iterdir()} if NETNS_DIR.is_dir() else {}
-    return {name: stat.st_ino for name, stat in stats.items() if stat.st_dev == nsfs}
+    found = {}
+    with suppress(FileNotFoundError):
+        for path in NETNS_DIR.iterdir():
+            # Any of them may go at any moment.
+            with suppress(FileNotFoundError):
+                stat = path.stat()
+                if stat.st_dev == nsfs:
+                    found[path.name] = stat.st_ino
+    return found
 
 
 def create(name: str, furnish: Callable[[], object]) -> None:

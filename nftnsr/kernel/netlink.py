@@ -56,7 +56,7 @@ def dump(family: int, kind: int, payload: bytes, what: str) -> Iterator[bytes]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as netlink:
         netlink.send(message(kind, REQUEST | DUMP, payload))
         while True:
-            for answer, flags, body in _split(netlink.recv(_BUFFER)):
+            for answer, flags, body in split(netlink.recv(_BUFFER)):
                 if flags & _INTERRUPTED:
                     raise KernelError(f"{what}: it changed while it was listed")
                 if answer == _DONE:
@@ -70,7 +70,7 @@ def ask(family: int, kind: int, payload: bytes, none: int, what: str) -> bytes |
     """The payload of the one answer; None where the kernel says the error number `none`."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as netlink:
         netlink.send(message(kind, REQUEST, payload))
-        answer, _, body = next(_split(netlink.recv(_BUFFER)))
+        answer, _, body = next(split(netlink.recv(_BUFFER)))
     if answer != _ERROR:
         return body
     if _status(body) == none:
@@ -88,7 +88,7 @@ def perform(family: int, messages: Iterable[bytes], ignore: frozenset[int], what
         for chunk, count in _chunks(messages):
             netlink.send(chunk)
             while count:
-                for answer, _, body in _split(netlink.recv(_BUFFER)):
+                for answer, _, body in split(netlink.recv(_BUFFER)):
                     if answer != _ERROR:
                         continue
                     count -= 1
@@ -106,7 +106,7 @@ def _chunks(messages: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         yield b"".join(held), len(held)
 
 
-def _split(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+def split(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(kind, flags, payload) of each message."""
     start = 0
     while start + _HEADER.size <= len(data):

@@ -105,8 +105,9 @@ def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State
     returned = {r.router: handover.returned(machine, r, found) for r in kept}
     wanted = State.union((host, *returned.values()))
     goal = Goal(wanted, scope, State.union(r.applied for r in kept))
-    lasting = {r.router: r for r in kept if returned[r.router].namespaces}
-    remembered = {r.router: None for r in kept} | lasting | {r.router: r for r, _ in lost}
+    remains = {r.router for r in kept if returned[r.router].namespaces}
+    remains |= {record.router for record, _ in lost}
+    remembered = {r.router: evolve(r, down=True) if r.router in remains else None for r in kept}
     return Intent("down", goal, remembered, restores=True), found
 
 
@@ -199,7 +200,7 @@ class _Change:
         if old is not None and remembered and not configured:
             # What the host had before the first apply stays remembered through all later ones,
             # and through a reboot after which nobody configured the uplink.
-            return cls(evolve(old, applied=applied))
+            return cls(evolve(old, applied=applied, down=False))
         if old is not None and remembered:
             return cls(Record(router.name, _host(items), applied))
         before = items or _assumed(router)

@@ -140,12 +140,17 @@ def unfinished() -> Unfinished | None:
     return read
 
 
-def identity() -> int | None:
+def identity(name: str = "journal") -> int | None:
     """What tells one journal from the next, without reading it; None where there is none."""
     try:
-        return (DIRECTORY / "journal").stat().st_ino
+        return (DIRECTORY / name).stat().st_ino
     except FileNotFoundError:
         return None
+
+
+def stamp() -> tuple[int | None, int | None]:
+    """What changes whenever a transaction begins, is committed, or is undone."""
+    return identity(), identity("last")
 
 
 def last() -> Unfinished | None:

@@ -23,12 +23,14 @@ class Record:
 
     `before` holds, in the host's namespace, what the uplink had before the first apply: link,
     addresses, routes, neighbours, sysctls. `applied` is what nftnsr wanted last, without the
-    ruleset: it tells where to look when the router goes or changes.
+    ruleset: it tells where to look when the router goes or changes. After a `down` that could
+    not end everything yet the record stays, and says so.
     """
 
     router: str
     before: State
     applied: State
+    down: bool = False
 
 
 def read(router: str) -> Record | None:
