@@ -7,7 +7,7 @@ from argparse import Namespace as Options
 from collections.abc import Sequence
 from pathlib import Path
 
-from nftnsr.commands import specs
+from nftnsr.commands import paths, specs
 from nftnsr.commands.console import OK, Console
 from nftnsr.commands.failures import words
 from nftnsr.kernel.notices import Files, Notices
@@ -46,7 +46,7 @@ def _tell(event: Event, console: Console) -> None:
 def _files(named: Sequence[str]) -> tuple[Files, ...]:
     """Where to hear of changes of the specs; a link is followed, and may be changed itself."""
     if not named:
-        return (Files(specs.DIRECTORY, lambda name: name.endswith(".toml"), "files"),)
-    paths = [Path(name).absolute() for name in named]
-    places = dict.fromkeys((*paths, *(path.resolve() for path in paths)))
+        return (Files(Path(paths.DIRECTORY), lambda name: name.endswith(".toml"), "files"),)
+    named_paths = [Path(name).absolute() for name in named]
+    places = dict.fromkeys((*named_paths, *(path.resolve() for path in named_paths)))
     return tuple(Files(path.parent, path.name.__eq__, "files") for path in places)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from nftnsr.kernel import netlink
+from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.netlink import NETLINK_NETFILTER, attribute, attributes
 from nftnsr.state.words import TABLE
 
@@ -47,7 +48,7 @@ class Multicast:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer)
-            self._socket.setsockopt(_SOL_NETLINK, _LISTEN_ALL_NSID, 1)
+            _listen_to_others(self._socket)
             # Without an address of its own it would count as the kernel, the sender itself.
             self._socket.bind((0, 0))
             for group in groups:
@@ -93,6 +94,16 @@ class Multicast:
         self._socket.close()
 
 
+def _listen_to_others(listener: socket.socket) -> None:
+    try:
+        listener.setsockopt(_SOL_NETLINK, _LISTEN_ALL_NSID, 1)
+    except PermissionError as error:
+        raise KernelError(
+            f"what happens in other namespaces cannot be heard: {error.strerror}",
+            "this needs CAP_NET_BROADCAST (in a unit: CapabilityBoundingSet=)",
+        ) from error
+
+
 def namespace_number(path: Path) -> int | None:
     """What the caller's namespace calls the one behind `path`, which gets a number if it has none.
 
@@ -135,9 +146,9 @@ def _number(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     return None
 
 
-def _tells_of_links(data: bytes, _: bool) -> bool:
+def _tells_of_links(data: bytes, on_host: bool) -> bool:
     """Whether there is anything in it but what the kernel learns of its neighbours by itself."""
-    for kind, body in netlink.split(data):
+    for kind, _, body in netlink.split(data):
         if kind not in _NEIGHBOURS:
             return True
         _, _, state, flags, _ = _NDMSG.unpack_from(body)
@@ -154,5 +165,5 @@ def _tells_of_rules(data: bytes, on_host: bool) -> bool:
     return any(
         # The first attribute of every message but NFT_MSG_NEWGEN is the table's name.
         kind & 0xFF != _NEWGEN and attributes(body, 4).get(1, b"").startswith(ours)
-        for kind, body in netlink.split(data)
+        for kind, _, body in netlink.split(data)
     )

@@ -46,6 +46,8 @@ from nftnsr.watch.requests import Requests, stops
 _QUIET = {"kernel": (0.005, 0.1), "files": (0.05, 0.5)}
 # After a look in vain so many times its duration: foreign events never cost more than a fifth.
 _RESPITE = 4.0
+# A look at what changes meanwhile may see it nowhere: it is made again, so often in a row at most.
+_DISTURBED = 3
 # A watchdog reverts what nobody confirms; if even that has died, it is a crash like any other.
 _WATCHDOG_SECONDS = 10.0
 
@@ -86,6 +88,9 @@ class Vigil:
     _blocked: bool = False
     """Whether somebody else's change is waited for, whose end will be noticed."""
     _waiting: Waiting | None = None
+    _came: frozenset[Notice] = frozenset()
+    """What was noticed during a look."""
+    _disturbed: int = 0
     _not_before: float = 0.0
     _next: float = 0.0
     _stopped: bool = False
@@ -101,7 +106,8 @@ class Vigil:
         self.supervisor.stopping()
 
     def _round(self) -> None:
-        came = self.notices.wait(self._seconds())
+        came = self._came or self.notices.wait(self._seconds())
+        self._came = frozenset()
         if came & _QUIET.keys():
             came = self._settled(came)
         if "request" in came:
@@ -200,10 +206,20 @@ class Vigil:
             return
         # What was made anew is heard of from now on: look at it once more.
         self._wanted = self.notices.attend(view.scopes)
+        if self._is_disturbed():
+            self._wanted = True
+            return
         told = [self._seen(name, situation) for name, situation in view.situations.items()]
         now = time.monotonic()
         if not any(told) and not self._wanted:
             self._not_before = now + _RESPITE * (now - began)
+
+    def _is_disturbed(self) -> bool:
+        """Whether to look again, because something changed during the look."""
+        self._came = self.notices.wait(0)
+        again = "kernel" in self._came and self._disturbed < _DISTURBED
+        self._disturbed = self._disturbed + 1 if again else 0
+        return again
 
     def _is_free(self) -> bool:
         """Whether no other change is under way or waits to be confirmed."""

@@ -254,12 +254,12 @@ def test_fight_is_given_up(applied: Segment, start: Start) -> None:
 def test_given_up_router_is_tried_once_more_after_quiet(
     applied: Segment, start: Start, spec: Path
 ) -> None:
-    watch = start("--heal", "--limit", "1/2s")
-    for _ in range(2):
-        sh(FLUSH)
-        watch.until("drift")
-        watch.more(0.3)
-    assert watch.names()[-1] == "gave-up"
+    watch = start("--heal", "--limit", "1/5s")
+    sh(FLUSH)
+    watch.until("healed")
+    sh(FLUSH)
+    watch.until("gave-up")
+    assert watch.names().count("healing") == 1
     watch.until("healed")
     assert in_sync(spec)
 
@@ -397,8 +397,6 @@ def test_apply_by_another_process_is_no_drift(applied: Segment, start: Start, sp
     nftnsr("apply", "--check", "sleep 1", spec)
     watch.until("in-sync")
     assert watch.more(1) == []
-    nftnsr("apply", "--check", "sleep 1; false", spec.with_name("other.toml"), status=2)
-    assert watch.more() == []
 
 
 def test_change_that_fails_elsewhere_is_no_drift(
@@ -570,7 +568,7 @@ def test_stop_leaves_everything_as_it_is(
 def test_stop_in_the_middle_of_a_heal_leaves_nothing_half_done(
     applied: Segment, start: Start, spec: Path
 ) -> None:
-    for _ in range(5):
+    for _ in range(2):
         watch = start("--heal")
         sh(FLUSH)
         watch.until("healing")
