@@ -32,6 +32,11 @@ class Family:
         return "ip" if self.version == 4 else "ip6"
 
     @property
+    def icmp(self) -> str:
+        """As in `icmp type`."""
+        return "icmp" if self.version == 4 else "icmpv6"
+
+    @property
     def address_type(self) -> str:
         return f"ipv{self.version}_addr"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nftnsr.compile import drops
+from nftnsr.compile import drops, egress
 from nftnsr.compile.families import Family, families, family
 from nftnsr.compile.forwards import Way, ways
 from nftnsr.spec.model import Router
@@ -50,6 +50,7 @@ def _rules(router: Router) -> Iterator[str]:
         return
     veth = router.host.peer
     for each in families(router):
+        yield from egress.rules(router, each)
         if each.routed:
             inside = anonymous_set(nft_network(n) for n in each.routed)
             out = f'iifname "{veth}" oifname "{router.uplink}"'

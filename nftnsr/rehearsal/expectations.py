@@ -12,6 +12,7 @@ from ipaddress import ip_network
 from nftnsr.compile.families import Family, is_ula
 from nftnsr.rehearsal.addresses import single
 from nftnsr.rehearsal.forwards import through_forwards
+from nftnsr.rehearsal.itself import router_itself
 from nftnsr.rehearsal.outcome import Kind, Untried
 from nftnsr.rehearsal.probes import (
     Arrives,
@@ -25,6 +26,7 @@ from nftnsr.rehearsal.probes import (
 )
 from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment
 from nftnsr.rehearsal.shunned import through_lists
+from nftnsr.rehearsal.ways_out import Sender, is_kept_in, narrow
 from nftnsr.rehearsal.wiring import LAN, SEGMENT
 from nftnsr.spec.model import Address, Network
 
@@ -50,6 +52,7 @@ def probes(scene: Scene) -> Iterator[Probe | Untried]:
         yield from through_lists(scene, segment, through)
         yield from _own_ipv6(scene, segment)
         yield from _closed(scene, segment)
+        yield from router_itself(scene, segment)
         if segment.router.forward_filter:
             yield from _transit(scene, segment)
             yield from _foreign_source(scene, segment)
@@ -87,6 +90,9 @@ def _out(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
             continue
         senders = [*_host_senders(segment, family), *_inner_senders(scene, segment, family)]
         for origin, seen in senders:
+            if is_kept_in(segment, family, origin):
+                yield from narrow(scene, segment, family, (origin, seen), far)
+                continue
             yield from _reach(segment, "out", origin, _quiet_servers(scene, far), Arrives(seen))
             yield _echo(segment, origin, far.address)
         yield from _on_the_segment(scene, segment, family)
@@ -96,15 +102,13 @@ def _on_the_segment(scene: Scene, segment: Segment, family: Family) -> Iterator[
     """The host talks to those on the uplink's own segment, who look for its addresses there."""
     near = segment.near(family.version)
     for origin, seen in _host_senders(segment, family):
+        if is_kept_in(segment, family, origin):
+            continue
         if near is not None and segment.has_gateway(family.version):
             yield from _reach(segment, "out", origin, _quiet_servers(scene, near), Arrives(seen))
         for gateway in segment.router.gateways:
             if gateway.version == family.version and not gateway.is_link_local:
                 yield _echo(segment, origin, gateway)
-
-
-Sender = tuple[Origin, tuple[Address, ...]]
-"""Who may go out, and the addresses under one of which the far end sees it."""
 
 
 def _host_senders(segment: Segment, family: Family) -> Iterator[Sender]:

@@ -55,17 +55,18 @@ class Reach:
 
 @frozen
 class Echo:
-    """An ICMP echo request that must be answered."""
+    """An ICMP echo request that must, or must not, be answered."""
 
     router: str
     kind: Kind
     name: str
     origin: Origin
     address: Address
+    answered: bool = True
 
     @property
     def expected(self) -> str:
-        return "a reply"
+        return "a reply" if self.answered else "no reply"
 
 
 @frozen

@@ -88,6 +88,11 @@ class Segment:
         return wire(4 * self.number + 2, LAN, NEIGHBOUR_PORT)
 
     @property
+    def itself(self) -> Place:
+        """The router, once it is there."""
+        return f"router {self.router.name}"
+
+    @property
     def gateway(self) -> Place:
         return f"gateway of {self.router.name}"
 

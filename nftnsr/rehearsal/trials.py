@@ -110,9 +110,10 @@ class Trials:
         version = probe.address.version
         room = self.world.room(probe.origin.place)
         identity = next(self._tokens) % 0x10000
+        patience = PATIENCE if probe.answered else BRIEF
         with sockets.icmp(room, version, probe.origin.address) as sock:
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(patience):
                     request = packets.echo_request(version, identity)
                     await loop.sock_sendto(sock, request, (str(probe.address), 0))
                     while not packets.is_echo_reply(
@@ -120,8 +121,8 @@ class Trials:
                     ):
                         pass
             except TimeoutError:
-                return Seen(False, f"no reply in {PATIENCE:g} s")
-        return Seen(True, probe.expected)
+                return Seen(not probe.answered, f"no reply in {patience:g} s")
+        return Seen(probe.answered, "a reply")
 
     async def _solicit(self, probe: Solicit) -> Seen:
         loop = asyncio.get_running_loop()

@@ -27,6 +27,7 @@ def untried(world: World) -> tuple[Untried, ...]:
 def probe(world: World, on_result: OnResult | None = None) -> tuple[Result, ...]:
     """Try everything that the spec promises, now that it is applied to the world's host."""
     _allow_many_files()
+    world.enter_routers()
     world.answer_through_other_routers()
     return asyncio.run(_probe(world, on_result or (lambda _: None)))
 

@@ -69,6 +69,12 @@ class World:
         """The sources that should never have left by `router`'s uplink, with packet counts."""
         return self.gateway(router).run(border.leaked)
 
+    def enter_routers(self) -> None:
+        """Open a room in every router, once a spec is applied."""
+        for segment in self.scene.segments:
+            room = Room.named(segment.router.name)
+            self._rooms[segment.itself] = self._stack.enter_context(room)
+
     def answer_through_other_routers(self) -> None:
         """Give the host, once a spec is applied, the routes that a router needs which is not its
         default one.

@@ -12,12 +12,14 @@ from .model import (
     Address,
     AddressOptions,
     Blocklist,
+    Egress,
     Filter,
     Forward,
     Host,
     Interface,
     Network,
     Router,
+    Service,
 )
 from .problems import Path
 
@@ -74,12 +76,16 @@ class HostDraft:
 @frozen
 class FilterDraft:
     path: Path
+    input: Many[Service] | None  # None: the key is not written
+    egress: Many[Egress]
     inbound: Many[Network]
     blocklists: Many[Blocklist]
     settings: Mapping[str, Any]
 
     def finished(self) -> Filter:
         return Filter(
+            input=None if self.input is None else self.input.values,
+            egress=self.egress.values,
             inbound=self.inbound.values,
             blocklists=tuple(sorted(self.blocklists.values, key=lambda b: b.name)),
             **self.settings,

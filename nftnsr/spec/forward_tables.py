@@ -13,7 +13,7 @@ from .table import Table
 from .values import Unreadable, unreadable
 from .words import kind_of, quoted
 
-_TCP: Final[tuple[Protocol, ...]] = ("tcp",)
+TCP: Final[tuple[Protocol, ...]] = ("tcp",)
 
 
 class Forwards:
@@ -35,13 +35,13 @@ class Forwards:
     def _from_table(self, raw: dict[str, Any], path: Path) -> Forward | None:
         before = len(self._faults)
         table = Table(raw, path, FORWARD_KEYS, self._faults)
-        ports = _ports(table)
-        table.setting("protocol", forwards.protocols, _TCP)
+        ports = ports_of(table)
+        table.setting("protocol", forwards.protocols, TCP)
         targets = _targets(table)
         table.setting("name", values.forward_name, "")
         for key in ("hairpin", "enabled"):
             table.flag(key)
-        addresses, sources = _addresses(table), _sources(table)
+        addresses, sources = _addresses(table), sources_of(table, "use the forward")
         for target in targets if ports is not None else ():
             try:
                 forwards.one_to_one(ports or (), target.value)
@@ -58,7 +58,7 @@ class Forwards:
         )
 
 
-def _ports(table: Table) -> tuple[Ports, ...] | None:
+def ports_of(table: Table) -> tuple[Ports, ...] | None:
     """One number, a range or a list in a string, or an array of numbers and ranges."""
     if not table.is_array("port"):
         found = table.scalar("port", _some_ports)
@@ -117,9 +117,10 @@ def _addresses(table: Table) -> Many[Address]:
     return found
 
 
-def _sources(table: Table) -> Many[Network]:
+def sources_of(table: Table, what: str) -> Many[Network]:
+    """The networks of `from`, which alone may do `what`."""
     sources = table.texts("from", values.source)
     if table.is_array("from") and sources.whole and not sources.items:
-        hint = "leave it out to let everyone use the forward"
-        table.fault("from", "`from` is empty: nobody could use the forward", hint)
+        hint = f"leave it out to let everyone {what}"
+        table.fault("from", f"`from` is empty: nobody could {what}", hint)
     return sources

@@ -39,6 +39,8 @@ class Kind(Enum):
     ALTNAMES = auto()
     DURATION = auto()
     MSS = auto()
+    SERVICES = auto()
+    EGRESS = auto()
     BLOCKLISTS = auto()
     RATE = auto()
     LOG_PREFIX = auto()
@@ -205,6 +207,26 @@ ROUTER_KEYS: Final = _by_name(
 )
 
 FILTER_KEYS: Final = _by_name(
+    Key(
+        "input",
+        Kind.SERVICES,
+        "The ports of the router itself that may be reached from the uplink's side. Once it is "
+        "written, all else is dropped there but answers, neighbour discovery and `ping`.",
+        '["9100/tcp"]',
+    ),
+    Key(
+        "ping",
+        Kind.FLAG,
+        "Whether the router answers echo requests from the uplink's side where `input` is written.",
+        "true",
+    ),
+    Key(
+        "egress",
+        Kind.EGRESS,
+        "Where a network behind the router may go out to. One that is named here goes nowhere "
+        "else; the others go anywhere.",
+        '["10.42.0.0/24 -> 192.0.2.0/24", "10.42.0.0/24 -> 443/tcp"]',
+    ),
     Key(
         "inbound",
         Kind.NETWORKS,
@@ -414,5 +436,17 @@ FORWARD_KEYS: Final = _by_name(
         Kind.FLAG,
         "Whether the forward is in force; one that is not only stays in the file.",
         "false",
+    ),
+)
+
+SERVICE_KEYS: Final = _by_name(
+    FORWARD_KEYS["port"],
+    FORWARD_KEYS["protocol"],
+    Key(
+        "from",
+        Kind.SOURCES,
+        "Only these networks may reach the port. Without it, everyone.",
+        '["203.0.113.0/24"]',
+        field="sources",
     ),
 )

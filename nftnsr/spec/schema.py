@@ -12,8 +12,17 @@ from typing import Any, Final, assert_never
 import tomli
 from attrs import fields_dict
 
-from .keys import ADDRESS_KEYS, FILTER_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key, Kind
-from .model import AddressOptions, Filter, Forward, Host, Router
+from .keys import (
+    ADDRESS_KEYS,
+    FILTER_KEYS,
+    FORWARD_KEYS,
+    HOST_KEYS,
+    ROUTER_KEYS,
+    SERVICE_KEYS,
+    Key,
+    Kind,
+)
+from .model import AddressOptions, Filter, Forward, Host, Router, Service
 
 Schema = dict[str, Any]
 
@@ -24,6 +33,8 @@ _RANGE: Final = rf"{_PORT}(-{_PORT})?"
 _PROTOCOLS: Final = r"(tcp|udp|sctp)(\+(tcp|udp|sctp))*"
 _HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[0-9.]+)"
 _TARGET: Final = rf"{_HOST}(:{_RANGE})?|:{_RANGE}"
+_PORTS: Final = f"{_RANGE}(,{_RANGE})*/{_PROTOCOLS}"
+_OUT: Final = f"{_IP}{_LENGTH}"
 _PATTERNS: Final = {
     "interface": r'[^\s/:%"*\\]{1,15}',
     "address with prefix length": f"{_IP}{_LENGTH}",
@@ -34,6 +45,8 @@ _PATTERNS: Final = {
     "protocols": _PROTOCOLS,
     "target": _TARGET,
     "forward": rf"({_HOST}:)?{_RANGE}(,{_RANGE})*/{_PROTOCOLS}([ \t]*->[ \t]*({_TARGET}))?",
+    "port": _PORTS,
+    "way out": rf"{_OUT}[ \t]*->[ \t]*(nothing|{_OUT}|({_OUT}[ \t]+)?{_PORTS})",
     "forward name": r'[^"\\]{1,64}',
     "MAC address": "[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}",
     "alternative name": r'[^\s/:%"*\\]{1,127}',
@@ -131,6 +144,10 @@ def _value(key: Key) -> Schema:
             return _string("forward name")
         case Kind.MSS:
             return {"anyOf": [{"type": "boolean"}, _integer(536, 65495)]}
+        case Kind.SERVICES:
+            return _array({"anyOf": [_string("port"), _table(SERVICE_KEYS, Service)]})
+        case Kind.EGRESS:
+            return _array(_string("way out"))
         case Kind.BLOCKLISTS:
             name = "^[A-Za-z][A-Za-z0-9_-]{0,30}$"
             return {

@@ -73,6 +73,14 @@ table inet nftnsr {
 		}
 	}
 
+	set input_ipv4_sources {
+		type ipv4_addr . inet_proto . inet_service
+		flags interval
+		elements = {
+			145.97.20.0/24 . tcp . 9100
+		}
+	}
+
 	chain dropped {
 		limit rate 10/minute log prefix "nftnsr ens3: "
 		drop
@@ -87,6 +95,23 @@ table inet nftnsr {
 		iifname "ens3" ip6 saddr @block_drop_ipv6 goto dropped
 		iifname "vens3" ip6 daddr @block_drop_ipv6 goto dropped
 		iifname "ens3" ip6 saddr != :: fib saddr . iif oif missing goto dropped
+	}
+
+	chain input {
+		type filter hook input priority filter; policy drop;
+		ct state vmap { established : accept, related : accept, invalid : goto dropped }
+		iifname != "ens3" accept
+		icmp type echo-request accept
+		icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept
+		icmpv6 type echo-request accept
+		ip saddr . meta l4proto . th dport @input_ipv4_sources accept
+		goto dropped
+	}
+
+	chain egress_10.43.0.0_24 {
+		meta l4proto { tcp, udp } th dport 53 accept
+		ip daddr 8.8.4.0/24 meta l4proto tcp th dport 443 accept
+		goto dropped
 	}
 
 	chain prerouting {
@@ -111,7 +136,8 @@ table inet nftnsr {
 	chain forward {
 		type filter hook forward priority filter; policy drop;
 		ct state vmap { established : accept, related : accept, invalid : goto dropped }
-		iifname "vens3" oifname "ens3" ip saddr { 192.168.158.2, 10.42.0.0/24 } accept
+		iifname "vens3" oifname "ens3" ip saddr vmap { 10.43.0.0/24 : goto egress_10.43.0.0_24 }
+		iifname "vens3" oifname "ens3" ip saddr { 192.168.158.2, 10.42.0.0/24, 10.43.0.0/24 } accept
 		iifname "vens3" oifname "ens3" ip6 saddr { 2a00:1450:4001::2, 2a00:1450:4001:42::/64 } accept
 		oifname "vens3" ct status dnat accept
 		iifname "ens3" oifname "vens3" ip6 daddr 2a00:1450:4001:42::/64 accept
@@ -131,6 +157,7 @@ ip address add 2a00:1450:4001::2/128 dev vens3 nodad
 ip link set dev vens3 up
 ip -n ens3 link set dev vens3 up
 ip -n ens3 route replace 10.42.0.0/24 via 192.168.158.2 dev vens3 proto 110
+ip -n ens3 route replace 10.43.0.0/24 via 192.168.158.2 dev vens3 proto 110
 ip -6 -n ens3 route add 2a00:1450:4001::2/128 via fe80::2 dev vens3 metric 1024 proto 110
 ip -6 -n ens3 route add 2a00:1450:4001:42::/64 via fe80::2 dev vens3 metric 1024 proto 110
 ip link set dev ens3 netns ens3

@@ -69,6 +69,13 @@ def test_hardened_router_keeps_its_promises() -> None:
         (r"\n.*ip [sd]addr @block_drop_ipv4 .*", "block list drop: 145.97.20.2:22/tcp"),
         (r"\n.*ip daddr @block_drop_ipv4 .*", "block list drop: 45.134.26.1:2049/udp"),
         (r"\n.*ip6 daddr @block_drop_ipv6 .*", "block list drop: [2a0e:b107:27f0::1]:2049/udp"),
+        (r"\n.*ip saddr vmap .* goto egress.*", "2049/udp from inner host of 10.43.0.0/24"),
+        (r"\n.*th dport 53 accept", ":53/udp from inner host of 10.43.0.0/24"),
+        (r"\n.*ip daddr 8.8.4.0/24 .*accept", "8.8.4.1:443/tcp from inner host of 10.43.0.0/24"),
+        (r"(?s)\n\tchain input \{.*?\n\t\}", "145.97.20.2:2049/udp of the router"),
+        (r"\n.*@input_ipv4_sources accept", "145.97.20.2:9100/tcp of the router"),
+        (r"\n.*icmp type echo-request accept", "ping 145.97.20.2 from internet"),
+        (r"\n.*nd-neighbor-solicit.*", "[2a00:1450:4001::"),
         (r"\n.*ip6 daddr 2a00:1450:4001:42::/64 accept", "[2a00:1450:4001:42::1]:2049/tcp"),
     ],
 )

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from ..draft import At, RouterDraft
-from ..model import Address, Blocklist, Network
+from ..model import Address, Blocklist, Egress, Network, Service
 from ..problems import Fault
 from ..words import quoted
 from .overlaps import bounds
@@ -16,6 +16,8 @@ from .uplink import owned
 def faults(router: RouterDraft) -> Iterator[Fault]:
     yield from _logs(router)
     yield from _inbound(router)
+    yield from _input(router)
+    yield from _egress(router)
     for blocklist in router.filter.blocklists:
         held = _Held(blocklist.value)
         yield from _needed(router, blocklist, held)
@@ -64,6 +66,77 @@ def _inbound(router: RouterDraft) -> Iterator[Fault]:
         elif behind is not None and behind.whole and not _within(network, behind.values):
             hint = "add it to `networks` of the host"
             yield Fault(item.path, f"network {network} is not behind the host", hint)
+
+
+def _input(router: RouterDraft) -> Iterator[Fault]:
+    """Two that name one port for one sender: the kernel takes no elements that overlap."""
+    services = router.filter.input
+    if services is None:
+        if "ping" in router.filter.settings:
+            path = (*router.filter.path, "ping")
+            message = "`ping` is of no use: the router answers everything"
+            yield Fault(path, message, "add input = []")
+        return
+    for number, item in enumerate(services):
+        for elder in services.items[:number]:
+            if _meet(elder.value, item.value):
+                yield Fault(item.path, "another one names such packets", also=elder.path)
+                break
+
+
+def _meet(one: Service, other: Service) -> bool:
+    if not set(one.protocols) & set(other.protocols):
+        return False
+    if not any(a.first <= b.last and b.first <= a.last for a in one.ports for b in other.ports):
+        return False
+    if not one.sources or not other.sources:
+        return one.sources == other.sources
+    return any(_overlap(a, b) for a in one.sources for b in other.sources)
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    (first, last), (low, high) = bounds(one), bounds(other)
+    return one.version == other.version and first <= high and low <= last
+
+
+def _egress(router: RouterDraft) -> Iterator[Fault]:
+    if router.filter.egress.items and not router.settings.get("forward_filter", True):
+        path, also = router.filter.egress.items[0].path, (*router.path, "forward_filter")
+        message = "nothing is kept in where there is no forward filter"
+        yield Fault(path, message, "leave out forward_filter = false", also=also)
+        return
+    seen: list[At[Egress]] = []
+    for item in router.filter.egress:
+        yield from _source(router, item)
+        elder = next((e for e in seen if _contradict(e.value, item.value)), None)
+        if elder is not None:
+            message = f"another one says otherwise, or the same, of {item.value.source}"
+            if elder.value.source != item.value.source:
+                message = f"{item.value.source} overlaps {elder.value.source}"
+            yield Fault(item.path, message, _egress_hint(elder.value, item.value), also=elder.path)
+        seen.append(item)
+
+
+def _contradict(one: Egress, other: Egress) -> bool:
+    if one.source != other.source:
+        return _overlap(one.source, other.source)
+    return one.nothing or other.nothing or one == other
+
+
+def _egress_hint(one: Egress, other: Egress) -> str:
+    if one.source != other.source:
+        return "say it of networks that are apart"
+    return "leave one of them out"
+
+
+def _source(router: RouterDraft, item: At[Egress]) -> Iterator[Fault]:
+    host, source = router.host, item.value.source
+    if host is None or not (host.networks.whole and host.addresses.whole):
+        return
+    inside = (*host.networks.values, *(i.network for i in host.addresses.values))
+    if not _within(source, inside):
+        message = f"nothing goes out from {source}: it is not behind the host"
+        yield Fault(item.path, message, "add it to `networks` of the host")
 
 
 def _within(network: Network, others: Sequence[Network]) -> bool:
