@@ -18,7 +18,7 @@ from nftnsr.report.graph import Format, picture
 from nftnsr.report.graph.facts import drawn
 from nftnsr.report.graph.ink import NOTE, width
 from nftnsr.report.graph.lanes import lanes
-from nftnsr.spec.model import Forward, Host, Ports, Router, Spec, Target
+from nftnsr.spec.model import Blocklist, Filter, Forward, Host, Ports, Router, Spec, Target
 from tests.tools import need
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +122,14 @@ def test_what_is_open_over_ipv6_is_drawn_as_the_filter_has_it() -> None:
     assert opened(evolve(closed, forward_filter=False)) == [("IPv6, all ports",)]
 
 
+def test_networks_that_are_open_are_drawn_as_such() -> None:
+    inner, part = ip_network("2001:db8:1::/64"), ip_network("2001:db8:1::/80")
+    host = evolve(BOTH.host, networks=(inner,))
+    for network, target in ((inner, ""), (part, "2001:db8:1::/80")):
+        found = lanes(evolve(BOTH, host=host, filter=Filter(inbound=(network,))))
+        assert [e.target for e in found if e.kind == "open" and e.place == inner] == [target]
+
+
 def test_what_leaves_is_drawn_as_it_is_seen_outside() -> None:
     def leaving(router: Router) -> list[str]:
         return [note for lane in lanes(router) if lane.kind == "outward" for note in lane.notes]
@@ -137,7 +145,13 @@ def test_duties_are_those_of_the_spec() -> None:
     )
     free = evolve(BOTH, forward_filter=False, drop_invalid=False, forward=(forward(22),))
     assert drawn(free).duties == ("forwards work from inside, too", "answers NDP for 2001:db8::2")
-    assert drawn(evolve(free, hairpin=False, proxy_ndp=False)).duties == ()
+    bare = evolve(free, hairpin=False, proxy_ndp=False)
+    assert drawn(bare).duties == ()
+    asked = Filter(bogons=True, blocklists=(Blocklist("spam", "spam.txt", ()),))
+    assert drawn(evolve(bare, filter=asked, mss_clamp=True)).duties == (
+        "kept out: bogons, list spam",
+        "TCP is told what fits through the uplink",
+    )
 
 
 def test_long_lists_are_cut_and_what_is_cut_is_counted() -> None:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from nftnsr.compile import routing
 from nftnsr.compile.families import families
-from nftnsr.report.graph.lanes import Kind, Lane, lanes
+from nftnsr.report.graph.lanes import Kind, Lane, lanes, listed
 from nftnsr.spec.model import Network, Router
 
 _MOST: Final = 6  # lines of one list
@@ -96,6 +96,11 @@ def _duties(router: Router) -> Iterator[str]:
         yield "only what is drawn here passes"
     if router.drop_invalid:
         yield "invalid packets are dropped"
+    shut_out = [f"list {b.name}" for b in router.filter.blocklists]
+    if shut_out := ["bogons"] * router.filter.bogons + shut_out:
+        yield f"kept out: {listed(shut_out)}"
+    if router.mss_clamp:
+        yield "TCP is told what fits through the uplink"
     if router.hairpin and router.forward:
         yield "forwards work from inside, too"
     proxied = [str(n.address) for n in routing.proxied_neighbours(router)]

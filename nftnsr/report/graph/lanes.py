@@ -104,9 +104,15 @@ def _place(router: Router, target: Address | None) -> Network | None:
 
 
 def _open(router: Router) -> Iterator[Lane]:
-    """What comes in over IPv6 for the host's own addresses, untranslated."""
+    """What comes in over IPv6, untranslated: for networks that are open, for the host itself."""
     each = family(router, 6)
-    if each is None or not each.open:
+    if each is None:
+        return
+    for network in router.filter.inbound if router.forward_filter else ():
+        place = _place(router, network.network_address)
+        what = "" if network == place else str(network)
+        yield Lane("open", ("IPv6, all ports",), ("untranslated",), place, what)
+    if not each.open:
         return
     own = listed([str(n.network_address) for n in each.open])
     if router.inbound_ipv6 == "open" or not router.forward_filter:
