@@ -52,6 +52,9 @@ def compile_router(router: Router) -> Namespace:
             *accounting.chains(router),
             *addressing.router_addresses(router),
             *routing.router_routes(router),
+            *routing.static_routes(router),
+            *routing.rules(router),
+            *routing.neighbours(router),
             *routing.proxied_neighbours(router),
         )
     )

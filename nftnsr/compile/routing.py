@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from nftnsr.compile.families import Family, families, family
-from nftnsr.spec.model import Address, Interface, Network, Router
-from nftnsr.state.model import Hop, Neighbour, Route
+from nftnsr.spec.model import Address, Interface, Network, Router, StaticRoute
+from nftnsr.state.model import Hop, Neighbour, PolicyRule, Route
 
 _DEFAULT: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
 _METRIC = {4: 0, 6: 1024}  # what iproute2 gets when it names none
 _SCOPE_LINK = 253
+_KIND = {"unicast": 1, "blackhole": 6, "unreachable": 7, "prohibit": 8}  # RTN_*, and FR_ACT_*
+_FIRST_PRIORITY = 1000
 
 
 def router_routes(router: Router) -> Iterator[Route]:
@@ -33,6 +35,78 @@ def host_routes(router: Router) -> Iterator[Route]:
             via = each.router[0].ip
         if each.host and via is not None:
             yield _route(_DEFAULT[each.version], _hop(router.host.interface, via, each.host))
+
+
+def static_routes(router: Router) -> Iterator[Route]:
+    """Those that the spec names."""
+    for each in router.routes:
+        version = each.destination.version
+        hops = _hops(router, each)
+        # IPv6 has no route scopes; IPv4 wants `link` where no gateway is in between.
+        near = version == 4 and each.type == "unicast" and each.via is None
+        yield Route(
+            each.destination,
+            hops,
+            metric=each.metric or _METRIC[version],
+            table=each.table,
+            source=each.source,
+            kind=_KIND[each.type],
+            scope=_SCOPE_LINK if near else 0,
+            metrics=() if each.mtu is None else (("mtu", each.mtu),),
+        )
+
+
+def _hops(router: Router, route: StaticRoute) -> tuple[Hop, ...]:
+    if route.type != "unicast":
+        # The kernel lists an IPv6 route that leads nowhere as one over the loopback.
+        return (Hop("lo"),) if route.destination.version == 6 else ()
+    if route.via is None:
+        return (Hop(route.dev),)
+    dev = route.dev or router.link_to(route.via)
+    assert dev is not None
+    connected = router.connected if dev == router.uplink else router.host.router_addresses
+    return (_hop(dev, route.via, connected),)
+
+
+def rules(router: Router) -> Iterator[PolicyRule]:
+    """The rules of the spec, those without a priority in their order from 1000 on.
+
+    What is inside is found by the main table before any of them is asked: a table of its own has
+    no more than a default route as a rule, and forwards and answers would leave by the uplink.
+    """
+    said = tuple(_numbered(router))
+    versions = {rule.version for rule in said}
+    for each in families(router):
+        if each.version in versions:
+            for network in each.inside:
+                yield PolicyRule(each.version, _FIRST_PRIORITY - 1, destination=network)
+    yield from said
+
+
+def _numbered(router: Router) -> Iterator[PolicyRule]:
+    for number, each in enumerate(router.rules, _FIRST_PRIORITY):
+        network = each.source or each.destination
+        versions = [f.version for f in families(router)] if network is None else [network.version]
+        for version in versions:
+            yield PolicyRule(
+                version,
+                each.priority or number,
+                each.source,
+                each.destination,
+                each.mark,
+                each.iif,
+                each.oif,
+                each.table if each.type == "unicast" else 0,
+                _KIND[each.type],
+            )
+
+
+def neighbours(router: Router) -> Iterator[Neighbour]:
+    """The static ones of the spec."""
+    for each in router.neighbours:
+        dev = each.dev or router.link_to(each.address)
+        assert dev is not None
+        yield Neighbour(dev, each.address, each.mac)
 
 
 def proxied_neighbours(router: Router) -> Iterator[Neighbour]:

@@ -27,6 +27,7 @@ from nftnsr.state.flows import Connection
 from nftnsr.state.model import (
     HOST,
     OURS,
+    RTPROT_NFTNSR,
     Address_,
     Item,
     Link,
@@ -211,10 +212,14 @@ class Machine:
         paths = sorted(path for n, path in scope.sysctls if n == name)
         tables = sorted((family, t) for n, family, t in scope.tables if n == name)
 
+        def our_own(route: Route) -> bool:
+            # Those that lead nowhere have no link to be known by.
+            return name != HOST and route.protocol == RTPROT_NFTNSR
+
         def read(furniture: Furniture) -> Iterator[Item]:
             addresses = tuple(furniture.rtnetlink.addresses(devs))
             routes = furniture.rtnetlink.routes(names)
-            ours = (r for r in routes if r.devs & mine.keys() or r in scope.routes)
+            ours = (r for r in routes if r.devs & mine.keys() or r in scope.routes or our_own(r))
             yield from (s for dev in sorted(whole) for s in sysctl.read_link(dev, called))
             yield from sysctl.read(paths, called)
             yield from furniture.nftables.read(tables) if tables else ()
@@ -222,6 +227,9 @@ class Machine:
             yield from scope.parked.intersection(furniture.rtnetlink.addresses(loopback))
             yield from (r for r in ours if not kept_by_kernel(r, addresses))
             yield from furniture.rtnetlink.neighbours(devs)
+            # The namespace of a router is nftnsr's own; the host is shared with other routers.
+            rules = furniture.rtnetlink.rules()
+            yield from (r for r in rules if name != HOST or (name, r) in scope.rules)
 
         items = (*found, *self._rooms.run(name, lambda f: tuple(read(f))))
         return Namespace(items, self._rooms.nameless(name))
@@ -265,8 +273,8 @@ class Machine:
 
 _RtnetlinkOperation = (
     op.DeleteLink | op.RenameLink | op.SetLink | op.AddAltname | op.DeleteAltname | op.SetUp
-    | op.AddAddress | op.DeleteAddress | op.AddRoute | op.DeleteRoute | op.AddNeighbour
-    | op.DeleteNeighbour
+    | op.AddAddress | op.DeleteAddress | op.AddRoute | op.DeleteRoute | op.AddRule
+    | op.DeleteRule | op.AddNeighbour | op.DeleteNeighbour
 )  # fmt: skip
 
 
@@ -292,6 +300,10 @@ def _perform(rtnetlink: Rtnetlink, operation: _RtnetlinkOperation) -> None:
             rtnetlink.add_route(route)
         case op.DeleteRoute(_, route):
             rtnetlink.delete_route(route)
+        case op.AddRule(_, rule):
+            rtnetlink.add_rule(rule)
+        case op.DeleteRule(_, rule):
+            rtnetlink.delete_rule(rule)
         case op.AddNeighbour(_, neighbour):
             rtnetlink.add_neighbour(neighbour)
         case op.DeleteNeighbour(_, neighbour):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
 from nftnsr.kernel.identity import kind, permanent
-from nftnsr.state.model import Address, Hop, Interface_, Link, Network_, Route
+from nftnsr.state.model import Address, Hop, Interface_, Link, Network_, PolicyRule, Route
 
 Message = Any  # pyroute2's messages are untyped dictionaries
 
@@ -92,6 +92,27 @@ def route(message: Message, names: dict[int, str]) -> Route:
         metrics=tuple((_METRICS[k], v) for k, v in known),
         preference=message.get("pref") or 0,
     )
+
+
+def rule(message: Message) -> PolicyRule:
+    mark = message.get("fwmark")
+    return PolicyRule(
+        version=4 if message["family"] == socket.AF_INET else 6,
+        priority=message.get("priority") or 0,
+        source=_network(message, "src"),
+        destination=_network(message, "dst"),
+        mark=None if mark is None else (mark, message.get("fwmask")),
+        iif=message.get("iifname"),
+        oif=message.get("oifname"),
+        table=message.get("table"),
+        kind=message["action"],
+        protocol=message.get("protocol") or 0,
+    )
+
+
+def _network(message: Message, word: str) -> Network_ | None:
+    address = message.get(word)
+    return ip_network(f"{address}/{message[f'{word}_len']}") if address else None
 
 
 def _has_hop(path: Message) -> bool:

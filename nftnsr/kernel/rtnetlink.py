@@ -27,7 +27,15 @@ from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 from nftnsr.kernel import messages
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.messages import Message
-from nftnsr.state.model import Address, Hop, Link, Neighbour, Route
+from nftnsr.state.model import (
+    RTPROT_NFTNSR,
+    Address,
+    Hop,
+    Link,
+    Neighbour,
+    PolicyRule,
+    Route,
+)
 
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 _IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
@@ -72,6 +80,14 @@ class Rtnetlink:
             local = message.get("table") == _RT_TABLE_LOCAL
             if not (message["flags"] & _RTM_F_CLONED or local or message["proto"] == _RTPROT_RA):
                 yield messages.route(message, names)
+
+    def rules(self) -> Iterator[PolicyRule]:
+        """The rules of the policy routing that nftnsr made."""
+        for message in self._ipr.get_rules():
+            # Those of multicast routing (RTNL_FAMILY_IPMR) are of families of their own.
+            ours = message.get("protocol") == RTPROT_NFTNSR
+            if ours and message["family"] in _FAMILY.values():
+                yield messages.rule(message)
 
     def neighbours(self, devs: dict[int, str]) -> Iterator[Neighbour]:
         """Permanent and proxied neighbours on `devs`."""
@@ -226,6 +242,15 @@ class Rtnetlink:
                 self._ipr.route, "del", **self._request(route),
             )  # fmt: skip
 
+    def add_rule(self, rule: PolicyRule) -> None:
+        what = f"cannot add the rule of priority {rule.priority}"
+        _call(what, self._ipr.rule, "add", **_rule(rule))
+
+    def delete_rule(self, rule: PolicyRule) -> None:
+        what = f"cannot delete the rule of priority {rule.priority}"
+        with suppress(_Gone):
+            _call(what, self._ipr.rule, "del", **_rule(rule))
+
     def add_neighbour(self, neighbour: Neighbour) -> None:
         what = f"cannot add neighbour {neighbour.address} on {neighbour.dev}"
         _call(what, self._ipr.neigh, "replace", **self._neighbour(neighbour))
@@ -284,6 +309,20 @@ class Rtnetlink:
             for message in self._ipr.get_links(ifname=name):
                 return int(message["index"])
         raise _Gone(f"there is no link {name} in this namespace")
+
+
+def _rule(rule: PolicyRule) -> dict[str, object]:
+    request: dict[str, object] = {
+        "family": _FAMILY[rule.version], "priority": rule.priority, "action": rule.kind,
+        "table": rule.table, "protocol": rule.protocol,
+    }  # fmt: skip
+    for word, network in (("src", rule.source), ("dst", rule.destination)):
+        if network is not None:
+            request |= {word: str(network.network_address), f"{word}_len": network.prefixlen}
+    if rule.mark is not None:
+        request["fwmark"], request["fwmask"] = rule.mark
+    names = {"iifname": rule.iif, "oifname": rule.oif}
+    return request | {word: name for word, name in names.items() if name is not None}
 
 
 def _made(link: Link) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 
 from nftnsr.kernel.identity import Identity, Message, Place, identities
-from nftnsr.state.model import HOST, PARKED, Address, Link, Route, State, Sysctl, Table
+from nftnsr.state.model import HOST, PARKED, Address, Link, PolicyRule, Route, State, Sysctl, Table
 
 
 @frozen
@@ -25,6 +25,8 @@ class Scope:
     tables: frozenset[tuple[str, str, str]]
     routes: frozenset[Route]
     """Routes that are looked for by themselves, over whatever link."""
+    rules: frozenset[tuple[str, PolicyRule]]
+    """(namespace, rule): rules lead over no link, so each is looked for by itself."""
     parked: frozenset[Address]
     """Addresses that are looked for by themselves, on the host's loopback."""
     identities: frozenset[Identity]
@@ -46,6 +48,7 @@ class Scope:
             sysctls=frozenset((n, i.path) for n, i in pairs if isinstance(i, Sysctl)),
             tables=frozenset((n, i.family, i.name) for n, i in pairs if isinstance(i, Table)),
             routes=frozenset(i for _, i in pairs if isinstance(i, Route)),
+            rules=frozenset((n, i) for n, i in pairs if isinstance(i, PolicyRule)),
             parked=frozenset(i for i in addresses if i.label == PARKED),
             identities=known,
         )

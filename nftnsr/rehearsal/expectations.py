@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from nftnsr.compile.families import Family, is_ula
+from nftnsr.compile.paths import leads_nowhere
 from nftnsr.rehearsal.addresses import single
 from nftnsr.rehearsal.forwards import through_forwards
 from nftnsr.rehearsal.itself import router_itself
@@ -24,6 +25,7 @@ from nftnsr.rehearsal.probes import (
     Solicit,
     endpoint,
 )
+from nftnsr.rehearsal.routes import through_routes
 from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment
 from nftnsr.rehearsal.shunned import through_lists
 from nftnsr.rehearsal.ways_out import Sender, is_kept_in, narrow
@@ -47,6 +49,7 @@ def probes(scene: Scene) -> Iterator[Probe | Untried]:
     """What can go on at once."""
     for segment in scene.segments:
         yield from _out(scene, segment)
+        yield from through_routes(scene, segment)
         through = tuple(through_forwards(scene, segment))
         yield from through
         yield from through_lists(scene, segment, through)
@@ -92,6 +95,10 @@ def _out(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
         for origin, seen in senders:
             if is_kept_in(segment, family, origin):
                 yield from narrow(scene, segment, family, (origin, seen), far)
+                continue
+            own = origin.address or family.host[0].ip
+            if leads_nowhere(segment.router, own, far.address):
+                yield from _reach(segment, "route", origin, _quiet_servers(scene, far), None)
                 continue
             yield from _reach(segment, "out", origin, _quiet_servers(scene, far), Arrives(seen))
             yield _echo(segment, origin, far.address)

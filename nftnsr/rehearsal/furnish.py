@@ -14,7 +14,7 @@ from nftnsr.rehearsal.scene import Inner, Scene, Segment, veth_targets
 from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, SEGMENT, UPLINK_PORT, End, Wire
 from nftnsr.spec.model import Address as IP
 from nftnsr.spec.model import Interface, Network, Router
-from nftnsr.state.model import Address, Hop, Neighbour, Route, Sysctl
+from nftnsr.state.model import Address, Hop, Link, Neighbour, Route, Sysctl
 
 _LOCAL_TABLE, _FIRST_TABLE = 255, 1000
 _RTN_LOCAL = 2
@@ -47,7 +47,9 @@ def gateway(segment: Segment) -> None:
     border.guard(segment)
     with wires.rtnetlink() as rtnl:
         rtnl.set_up(wan.near.link, up=True)
-        own = [_gateway_interface(segment, ip) for ip in segment.router.gateways]
+        own = [_gateway_interface(segment, ip) for ip in segment.next_hops]
+        if mac := segment.next_hop_mac:
+            rtnl.set_link(Link(SEGMENT, mac=mac))
         for interface in own:
             rtnl.add_address(Address(SEGMENT, interface))
         for network in sorted(_on_segment(segment) - {i.network for i in own}, key=str):
@@ -176,7 +178,7 @@ def _routed(segment: Segment) -> Iterator[tuple[Network, IP]]:
 def _belongs_to(segment: Segment) -> list[Network]:
     """What the internet sends to this segment's gateway."""
     near = [i.ip for i in (*segment.router.addresses, *segment.neighbours)]
-    singles = (ip for ip in (*near, *segment.router.gateways, *segment.own_ipv6))
+    singles = (ip for ip in (*near, *segment.next_hops, *segment.own_ipv6))
     own = {single(ip) for ip in singles if not ip.is_link_local}
     inner = {n for n in segment.router.host.networks if n.version == 6 and not is_ula(n)}
     return sorted(own | inner | {n for n, _ in _routed(segment)}, key=str)

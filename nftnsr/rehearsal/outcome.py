@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
-Kind = Literal["ndp", "out", "in", "hairpin", "closed", "blocked", "transit", "leak"]
+Kind = Literal["ndp", "out", "route", "in", "hairpin", "closed", "blocked", "transit", "leak"]
 
 
 @frozen

@@ -18,7 +18,7 @@ from nftnsr.compile.families import Family, families, family, is_ula
 from nftnsr.compile.guard import shunned
 from nftnsr.rehearsal.addresses import EVERYWHERE, free, joined, single, spare
 from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, UPLINK_PORT, WAN, Wire, wire
-from nftnsr.spec.model import Address, Forward, Interface, Network, Router, Spec
+from nftnsr.spec.model import Address, Forward, Interface, Network, Router, Spec, StaticRoute
 
 Place = str
 """The name of one participant, e.g. `internet` or `neighbour of ens3`."""
@@ -103,6 +103,18 @@ class Segment:
     @property
     def families(self) -> tuple[Family, ...]:
         return families(self.router)
+
+    @property
+    def next_hops(self) -> tuple[Address, ...]:
+        """Gateways, and the next hops of other routes over the uplink: the gateway is them all."""
+        vias = (r.via for r in self.router.routes if over_uplink(self.router, r))
+        return tuple(dict.fromkeys((*self.router.gateways, *(v for v in vias if v is not None))))
+
+    @property
+    def next_hop_mac(self) -> str | None:
+        """The MAC that the spec gives to a next hop; what has another one is nobody here."""
+        known = (n.mac for n in self.router.neighbours if n.address in self.next_hops)
+        return next(known, None)
 
     def has_gateway(self, version: int) -> bool:
         return any(g.version == version for g in self.router.gateways)
@@ -195,13 +207,20 @@ class Scene:
         return not any(network in r.host.networks for r in others)
 
 
+def over_uplink(router: Router, route: StaticRoute) -> bool:
+    """Whether a route leads to a next hop on the uplink's segment."""
+    return route.via is not None and router.uplink == (route.dev or router.link_to(route.via))
+
+
 def stage(spec: Spec) -> Scene:
     """Choose addresses for everybody, so that none collides with one that the spec names."""
     named = _named(spec)
     sources = [s for r in spec.routers for f in r.forward for s in f.sources]
     # Bogons first: they are what most of the spare networks are.
     dropped = [n for r in spec.routers for _, networks in shunned(r) for n in networks]
-    far = tuple(spare(version, (*dropped, *named, *sources)) for version in (4, 6))
+    # Somewhere that no route of the spec speaks of, but for the default ones.
+    special = [r.destination for s in spec.routers for r in s.routes if r.destination.prefixlen]
+    far = tuple(spare(version, (*dropped, *named, *sources, *special)) for version in (4, 6))
     taken = [*named, *map(single, far)]
     segments: list[Segment] = []
     for number, router in enumerate(spec.routers):
@@ -234,6 +253,8 @@ def _router_networks(router: Router) -> Iterator[Network]:
     yield from map(single, router.gateways)
     for forward in router.forward:
         yield from (single(t.address) for t in forward.targets if t.address is not None)
+    yield from (single(r.via) for r in router.routes if r.via is not None)
+    yield from (single(n.address) for n in router.neighbours)
 
 
 def _neighbours(

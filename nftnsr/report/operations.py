@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import assert_never
 
-from nftnsr.report.words import address_words, dev_words, route_words, shape_words
+from nftnsr.report.words import address_words, dev_words, route_words, rule_words, shape_words
 from nftnsr.state import operations as op
 from nftnsr.state.flows import Flows
-from nftnsr.state.model import HOST, OURS, Address, Link, Neighbour, Route
+from nftnsr.state.model import HOST, OURS, Address, Link, Neighbour
 from nftnsr.state.operations import Operation
 
 
@@ -55,9 +55,13 @@ def operation_lines(operation: Operation) -> Iterator[str]:
             yield f"{_ip(name)} address del {address_words(address)} {dev_words(address.dev)}"
         case op.AddRoute(name, route):
             verb = "replace" if route.destination.version == 4 else "add"
-            yield f"{_ip(name, route)} route {verb} {route_words(route)}"
+            yield f"{_ip(name, route.destination.version)} route {verb} {route_words(route)}"
         case op.DeleteRoute(name, route):
-            yield f"{_ip(name, route)} route del {route_words(route)}"
+            yield f"{_ip(name, route.destination.version)} route del {route_words(route)}"
+        case op.AddRule(name, rule):
+            yield f"{_ip(name, rule.version)} rule add {rule_words(rule)}"
+        case op.DeleteRule(name, rule):
+            yield f"{_ip(name, rule.version)} rule del {rule_words(rule)}"
         case op.AddNeighbour(name, neighbour):
             yield f"{_ip(name)} neigh replace {_neighbour(neighbour)}"
         case op.DeleteNeighbour(name, neighbour):
@@ -133,8 +137,8 @@ def _conntrack(name: str, flows: Flows) -> Iterator[str]:
             yield f"{inside}sh -c {quote(line)}" if inside else line
 
 
-def _ip(name: str, route: Route | None = None) -> str:
-    family = " -6" if route is not None and route.destination.version == 6 else ""
+def _ip(name: str, version: int | None = None) -> str:
+    family = " -6" if version == 6 else ""
     return f"ip{family}" if name == HOST else f"ip{family} -n {quote(name)}"
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from nftnsr.report.words import address_words, link_words, route_words
-from nftnsr.state.model import Address, Link, Namespace, Neighbour, Route
+from nftnsr.report.words import address_words, item_words, link_words, route_words, rule_words
+from nftnsr.state.model import Address, Link, Namespace, Neighbour, PolicyRule, Route
 from nftnsr.state.ruleset import natural
 
 
@@ -33,6 +33,8 @@ def status_text(name: str, space: Namespace | None, counted: tuple[Counted, ...]
     lines = [f"router {name}:", *_links(space)]
     routes = [i for i in space.items if isinstance(i, Route)]
     lines += [f"  route {route_words(route)}" for route in routes]
+    lines += [f"  rule {rule_words(i)}" for i in space.items if isinstance(i, PolicyRule)]
+    lines += [f"  {item_words(i)}" for i in space.items if isinstance(i, Neighbour) and i.mac]
     proxies = [i for i in space.items if isinstance(i, Neighbour) and i.proxy]
     lines += [f"  answers for {n.address} on {n.dev}" for n in proxies]
     if counted:
@@ -65,6 +67,7 @@ def status_json(
             if isinstance(link, Link)
         ],
         "routes": [route_words(i) for i in space.items if isinstance(i, Route)],
+        "rules": [rule_words(i) for i in space.items if isinstance(i, PolicyRule)],
         "forwards": [
             {
                 "map": c.map,

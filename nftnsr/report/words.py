@@ -18,6 +18,7 @@ from nftnsr.state.model import (
     Item,
     Link,
     Neighbour,
+    PolicyRule,
     Route,
     Set,
     Sysctl,
@@ -42,6 +43,8 @@ def item_words(item: Item) -> str:
             return f"address {address_words(item)} {dev_words(item.dev)}"
         case Route():
             return f"route {route_words(item)}"
+        case PolicyRule():
+            return f"rule {rule_words(item)}"
         case Neighbour():
             kind = "proxy" if item.proxy else f"lladdr {item.mac} nud permanent"
             return f"neighbour {item.address} {dev_words(item.dev)} {kind}"
@@ -120,6 +123,20 @@ def route_words(route: Route) -> str:
         words.append(f"metric {route.metric}")
     words += [f"{name} {value}" for name, value in route.metrics]
     return " ".join([*words, f"proto {route.protocol}"])
+
+
+def rule_words(rule: PolicyRule) -> str:
+    """A rule as `ip rule add` takes it."""
+    words = [f"from {rule.source or 'all'}"]
+    if rule.destination is not None:
+        words.append(f"to {rule.destination}")
+    if rule.mark is not None:
+        mark, mask = rule.mark
+        words.append(f"fwmark {mark:#x}" + ("" if mask == 2**32 - 1 else f"/{mask:#x}"))
+    words += [f"{w} {quote(n)}" for w, n in (("iif", rule.iif), ("oif", rule.oif)) if n is not None]
+    words.append(f"priority {rule.priority}")
+    words.append(_KINDS[rule.kind].strip() or f"lookup {rule.table}")
+    return " ".join([*words, f"protocol {rule.protocol}"])
 
 
 def hop_words(hop: Hop, version: int) -> Iterator[str]:

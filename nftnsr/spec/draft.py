@@ -19,7 +19,10 @@ from .model import (
     Interface,
     Network,
     Router,
+    RoutingRule,
     Service,
+    StaticNeighbour,
+    StaticRoute,
 )
 from .problems import Path
 
@@ -102,6 +105,9 @@ class RouterDraft:
     altnames: Many[str]
     gateways: Many[Address]
     forward: Many[Forward]
+    routes: Many[StaticRoute]
+    rules: Many[RoutingRule]
+    neighbours: Many[StaticNeighbour]
     host: HostDraft | None  # None: there is no such table, and that has been reported
     filter: FilterDraft
     settings: Mapping[str, Any]
@@ -115,6 +121,9 @@ class RouterDraft:
             address_options=tuple(item.value for item in self.address_options),
             gateways=self.gateways.values,
             forward=self.forward.values,
+            routes=self.routes.values,
+            rules=self.rules.values,
+            neighbours=self.neighbours.values,
             host=self.host.finished(),
             filter=self.filter.finished(),
             **self.settings,

@@ -34,6 +34,13 @@ class Kind(Enum):
     PUBLIC = auto()
     TARGETS = auto()
     NAME = auto()
+    ROUTES = auto()
+    RULES = auto()
+    NEIGHBOURS = auto()
+    DESTINATION = auto()
+    ADDRESS = auto()
+    ROUTE_TYPE = auto()
+    ROUTING_TABLE = auto()
     MTU = auto()
     MAC = auto()
     ALTNAMES = auto()
@@ -199,6 +206,25 @@ ROUTER_KEYS: Final = _by_name(
         "true",
     ),
     Key(
+        "routes",
+        Kind.ROUTES,
+        "More routes of the router's namespace, in the words of ip-route(8) or as tables.",
+        '["10.9.0.0/16 via 192.0.2.9", "blackhole 10.0.0.0/8"]',
+    ),
+    Key(
+        "rules",
+        Kind.RULES,
+        "Which table routes what, in the words of ip-rule(8); in their order, the first at "
+        "priority 1000, unless they say another.",
+        '["from 10.42.0.0/24 lookup 100", "fwmark 0x1 lookup 101 priority 100"]',
+    ),
+    Key(
+        "neighbours",
+        Kind.NEIGHBOURS,
+        "Static neighbours of the router, in the words of ip-neighbour(8).",
+        '["192.0.2.77 lladdr 02:00:00:00:00:77"]',
+    ),
+    Key(
         "filter",
         Kind.FILTER,
         "What may pass beyond what the router implies, and what may not.",
@@ -337,6 +363,60 @@ HOST_KEYS: Final = _by_name(
         Kind.MAC,
         "The MAC address of the host's end; without it, one made of the router's name.",
         '"02:00:00:00:00:04"',
+    ),
+)
+
+ROUTE_KEYS: Final = _by_name(
+    Key(
+        "destination",
+        Kind.DESTINATION,
+        'A network, an address, or "default".',
+        '"10.9.0.0/16"',
+        required=True,
+    ),
+    Key(
+        "via",
+        Kind.ADDRESS,
+        "The next hop.",
+        '"192.0.2.9"',
+    ),
+    Key(
+        "dev",
+        Kind.INTERFACE,
+        "The link: the uplink's name, or that of the router's end of the veth pair. Without it, "
+        "the link in whose prefix the next hop is.",
+        '"ens3"',
+    ),
+    Key(
+        "metric",
+        Kind.COUNT,
+        "Of several routes to one destination that with the lowest metric is taken.",
+        "5",
+    ),
+    Key(
+        "table",
+        Kind.ROUTING_TABLE,
+        "The number of the routing table.",
+        "100",
+    ),
+    Key(
+        "source",
+        Kind.ADDRESS,
+        "The source address of what the router itself sends there.",
+        '"192.0.2.10"',
+    ),
+    Key(
+        "mtu",
+        Kind.MTU,
+        "The MTU of the path, in bytes.",
+        "1400",
+    ),
+    Key(
+        "type",
+        Kind.ROUTE_TYPE,
+        "unicast, or what becomes of packets that lead nowhere: blackhole (dropped), unreachable "
+        "or prohibit (refused).",
+        '"unicast"',
     ),
 )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import filter, values
+from . import filter, phrases, values
 from .addresses import Addresses
 from .draft import HostDraft, Many, RouterDraft
 from .forward_tables import Forwards
 from .keys import FILTER_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS
 from .model import HOST_LINK_LOCAL, ROUTER_LINK_LOCAL, Forward, InboundIPv6
 from .problems import Fault, Path
+from .routes import Routes
 from .table import Table, nearest
 from .values import Unreadable, unreadable
 from .words import header, kind_of, number, quoted
@@ -86,6 +87,9 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         altnames=altnames,
         gateways=table.texts("gateways", values.gateway),
         forward=_enabled(table.array("forward", Forwards(faults), "an array of forwards")),
+        routes=table.array("routes", Routes(faults), "an array of routes"),
+        rules=table.texts("rules", phrases.rule),
+        neighbours=table.texts("neighbours", phrases.neighbour),
         host=None if host is None else _host((*path, "host"), host, faults),
         filter=filter.read((*path, "filter"), table.table("filter") or {}, faults),
         settings=table.settings,

@@ -17,12 +17,13 @@ from .keys import (
     FILTER_KEYS,
     FORWARD_KEYS,
     HOST_KEYS,
+    ROUTE_KEYS,
     ROUTER_KEYS,
     SERVICE_KEYS,
     Key,
     Kind,
 )
-from .model import AddressOptions, Filter, Forward, Host, Router, Service
+from .model import AddressOptions, Filter, Forward, Host, Router, Service, StaticRoute
 
 Schema = dict[str, Any]
 
@@ -35,6 +36,8 @@ _HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[0-9.]+)"
 _TARGET: Final = rf"{_HOST}(:{_RANGE})?|:{_RANGE}"
 _PORTS: Final = f"{_RANGE}(,{_RANGE})*/{_PROTOCOLS}"
 _OUT: Final = f"{_IP}{_LENGTH}"
+_GOAL: Final = rf"(default|{_IP}({_LENGTH})?)"
+_PAIRS: Final = r"(\s+\S+\s+\S+)*"
 _PATTERNS: Final = {
     "interface": r'[^\s/:%"*\\]{1,15}',
     "address with prefix length": f"{_IP}{_LENGTH}",
@@ -48,6 +51,10 @@ _PATTERNS: Final = {
     "port": _PORTS,
     "way out": rf"{_OUT}[ \t]*->[ \t]*(nothing|{_OUT}|({_OUT}[ \t]+)?{_PORTS})",
     "forward name": r'[^"\\]{1,64}',
+    "route": rf"\s*((unicast|blackhole|unreachable|prohibit)\s+)?{_GOAL}{_PAIRS}\s*",
+    "rule": r"\s*\S+(\s+\S+)*\s*",
+    "neighbour": rf"\s*{_IP}{_PAIRS}\s*",
+    "destination": _GOAL,
     "MAC address": "[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}",
     "alternative name": r'[^\s/:%"*\\]{1,127}',
     "rate": "[1-9][0-9]{0,5}/(second|minute|hour|day)",
@@ -161,6 +168,20 @@ def _value(key: Key) -> Schema:
             return _string("log prefix")
         case Kind.LOG_GROUP:
             return _integer(0, 65535)
+        case Kind.ROUTES:
+            return _array({"anyOf": [_string("route"), _table(ROUTE_KEYS, StaticRoute)]})
+        case Kind.RULES:
+            return _array(_string("rule"))
+        case Kind.NEIGHBOURS:
+            return _array(_string("neighbour"))
+        case Kind.DESTINATION:
+            return _string("destination")
+        case Kind.ADDRESS:
+            return _string("address")
+        case Kind.ROUTE_TYPE:
+            return {"enum": ["unicast", "blackhole", "unreachable", "prohibit"]}
+        case Kind.ROUTING_TABLE:
+            return _integer(1, 2**32 - 1)
         case Kind.MTU:
             return _integer(68, 65535)
         case Kind.MAC:

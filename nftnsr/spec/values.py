@@ -255,15 +255,21 @@ def forward_name(text: str) -> str:
     return text
 
 
-def mac(text: str) -> str:
-    """A MAC address that one interface can have, in lower case."""
-    if not _MAC.fullmatch(text):
+def lladdr(text: str) -> str:
+    """The MAC address of a neighbour, which may be that of a group (a cluster has such a one)."""
+    if not _MAC.fullmatch(text) or not any(c not in "0:" for c in text):
         hint = "a MAC address is written as 02:00:00:00:00:03"
         raise unreadable(f"{quoted(text)} is not a MAC address", hint)
-    # The first bit on the wire tells groups (IEEE 802, section 8.2).
-    if int(text[1], 16) & 1 or not any(c not in "0:" for c in text):
-        raise unreadable(f"MAC address {quoted(text)} is not that of one interface")
     return text.lower()
+
+
+def mac(text: str) -> str:
+    """A MAC address that one interface can have, in lower case."""
+    found = lladdr(text)
+    # The first bit on the wire tells groups (IEEE 802, section 8.2).
+    if int(found[1], 16) & 1:
+        raise unreadable(f"MAC address {quoted(text)} is not that of one interface")
+    return found
 
 
 def altname(text: str) -> str:

@@ -19,6 +19,7 @@ from nftnsr.state.model import (
     Link,
     Namespace,
     Neighbour,
+    PolicyRule,
     Route,
     State,
     Sysctl,
@@ -123,7 +124,7 @@ def _bears_our_mark(item: Item) -> bool:
     match item:
         case Link():
             return True  # a veth of ours, or an uplink, which is never removed but moved
-        case Route():
+        case Route() | PolicyRule():
             return item.protocol == RTPROT_NFTNSR
         case Address():
             return item.label == PARKED

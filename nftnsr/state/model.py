@@ -152,6 +152,30 @@ class Route:
 
 
 @frozen
+class PolicyRule:
+    """A rule of ip-rule(8); `kind` is the number of its action in fib_rules.h (FR_ACT_*).
+
+    `mark` is a firewall mark and the bits of it that count. A rule is all that it says: of two
+    that differ in anything neither replaces the other.
+    """
+
+    version: int
+    priority: int
+    source: Network_ | None = None
+    destination: Network_ | None = None
+    mark: tuple[int, int] | None = None
+    iif: str | None = None
+    oif: str | None = None
+    table: int = RT_MAIN
+    kind: int = 1
+    protocol: int = RTPROT_NFTNSR
+
+    @property
+    def key(self) -> Key:
+        return ("rule", self)
+
+
+@frozen
 class Neighbour:
     """A permanent or a proxied neighbour; a proxied one has no `mac`."""
 
@@ -237,7 +261,7 @@ class Block:
 
 
 Rule_: TypeAlias = Table | Chain | Set | Block
-Item: TypeAlias = Link | Address | Route | Neighbour | Sysctl | Rule_
+Item: TypeAlias = Link | Address | Route | PolicyRule | Neighbour | Sysctl | Rule_
 RULESET = (Table, Chain, Set, Block)
 
 

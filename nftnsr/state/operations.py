@@ -7,7 +7,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from nftnsr.state.flows import Flows
-from nftnsr.state.model import Address, Link, Neighbour, Route, Sysctl
+from nftnsr.state.model import Address, Link, Neighbour, PolicyRule, Route, Sysctl
 
 
 @frozen
@@ -131,6 +131,20 @@ class DeleteRoute:
 
 
 @frozen
+class AddRule:
+    """Add a rule of the policy routing."""
+
+    namespace: str
+    rule: PolicyRule
+
+
+@frozen
+class DeleteRule:
+    namespace: str
+    rule: PolicyRule
+
+
+@frozen
 class AddNeighbour:
     namespace: str
     neighbour: Neighbour
@@ -187,6 +201,8 @@ Operation: TypeAlias = (
     | DeleteAddress
     | AddRoute
     | DeleteRoute
+    | AddRule
+    | DeleteRule
     | AddNeighbour
     | DeleteNeighbour
     | WriteSysctls

@@ -38,6 +38,7 @@ from nftnsr.state.model import (
     Item,
     Link,
     Neighbour,
+    PolicyRule,
     Route,
     Rule_,
     State,
@@ -117,6 +118,8 @@ class _Planner:
                 yield stage, _ADDRESS, op.AddAddress(name, item)
             case Route():
                 yield stage, _rank(item), op.AddRoute(name, item)
+            case PolicyRule():
+                yield stage, _ROUTE, op.AddRule(name, item)
             case Neighbour():
                 yield stage, _NEIGHBOUR, op.AddNeighbour(name, item)
             case Sysctl():
@@ -161,6 +164,8 @@ class _Planner:
                 yield last, _END, op.DeleteAddress(name, item)
             case Route():
                 yield stage, _UNROUTE, op.DeleteRoute(name, item)
+            case PolicyRule():
+                yield stage, _UNROUTE, op.DeleteRule(name, item)
             case Neighbour():
                 yield stage, _NEIGHBOUR, op.DeleteNeighbour(name, item)
 
@@ -224,7 +229,7 @@ class _Planner:
                 yield from ((*rank, forget) for rank in ranks)
 
     def _stage(self, name: str, item: Item) -> int:
-        if name == HOST and isinstance(item, Route):
+        if name == HOST and isinstance(item, Route | PolicyRule):
             return _HOST
         devs = _devs(item)
         if not devs:

@@ -167,6 +167,7 @@ def _space(name: str) -> str:
         | grep -vE 'fe80::[0-9a-f]+:' | sort -s -k1,1
       (ip route show table all; ip -6 route show table all) | grep -vE '^local .* pref ' \
         | sed 's/ linkdown//' | sort
+      ip rule; ip -6 rule
       ip neigh show nud permanent; ip neigh show proxy; ip -6 neigh show proxy
       nft -s list ruleset
       cd /proc/sys/net; grep -s . ipv4/ip_forward ipv[46]/{conf,neigh}/*/* || true

@@ -33,6 +33,7 @@ from nftnsr.state.model import (
     Item,
     Link,
     Neighbour,
+    PolicyRule,
     Route,
     Set,
     Sysctl,
@@ -234,6 +235,14 @@ COMMANDS: dict[str, Operation] = {
     "ip -n wan address add fd00::3/64 preferred_lft 0 dev ens3 nodad valid_lft forever": (
         op.AddAddress("wan", evolve(V6, deprecated=True, lifetime=(0xFFFFFFFF, 0)))
     ),
+    "ip -n wan rule add from 10.42.0.0/24 fwmark 0x1/0xff priority 100 lookup 7 protocol 110": (
+        op.AddRule("wan", PolicyRule(4, 100, ip_network("10.42.0.0/24"), None, (1, 255), table=7))
+    ),
+    "ip -6 rule del from all to fd00::/8 iif v oif w priority 5 unreachable protocol 110": (
+        op.DeleteRule(
+            HOST, PolicyRule(6, 5, None, ip_network("fd00::/8"), None, "v", "w", 0, kind=7)
+        )
+    ),
     "ip address del fd00::3/64 dev ens3": op.DeleteAddress(HOST, V6),
     "ip route replace default via 192.0.2.1 dev ens3 proto 110": op.AddRoute(HOST, DEFAULT),
     "ip -6 -n wan route add default via fe80::1 dev ens3 metric 1024 proto 110": op.AddRoute(
@@ -293,6 +302,8 @@ IN_EVIL: tuple[Operation, ...] = (
     op.DeleteAddress(EVIL, Address(EVIL, V4.interface)),
     op.AddRoute(EVIL, Route(DEFAULT.destination, (Hop(EVIL), Hop(EVIL)))),
     op.DeleteRoute(EVIL, Route(DEFAULT.destination, (Hop(EVIL),))),
+    op.AddRule(EVIL, PolicyRule(4, 1, iif=EVIL)),
+    op.DeleteRule(EVIL, PolicyRule(4, 1, oif=EVIL)),
     op.AddNeighbour(EVIL, Neighbour(EVIL, PROXY.address, proxy=True)),
     op.DeleteNeighbour(EVIL, Neighbour(EVIL, PROXY.address, "m")),
     op.WriteSysctls(EVIL, (Sysctl(f"net/ipv4/conf/{EVIL}/x", EVIL),)),

@@ -10,8 +10,8 @@ from attrs import fields
 from jsonschema import Draft202012Validator
 
 from nftnsr.spec import SpecError, parse
-from nftnsr.spec.keys import ADDRESS_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS, Key
-from nftnsr.spec.model import AddressOptions, Forward, Host, Router
+from nftnsr.spec.keys import ADDRESS_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTE_KEYS, ROUTER_KEYS, Key
+from nftnsr.spec.model import AddressOptions, Forward, Host, Router, StaticRoute
 from nftnsr.spec.schema import schema, text
 
 COMPLETE = """\
@@ -41,6 +41,7 @@ def test_schema_is_valid() -> None:
     ("keys", "model", "without"),
     [
         (ROUTER_KEYS, Router, {"name", "address_options"}),
+        (ROUTE_KEYS, StaticRoute, set()),
         (ADDRESS_KEYS, AddressOptions, set()),
         (HOST_KEYS, Host, set()),
         (FORWARD_KEYS, Forward, set()),
@@ -57,6 +58,13 @@ def test_every_field_of_the_model_has_a_key(
 def test_reader_and_schema_accept_the_example_of_a_forward_key(key: Key) -> None:
     port = "" if key.name == "port" else "port = 1, "
     document = COMPLETE.format(router=f"forward = [{{ {port}{key.line} }}]", host="")
+    assert parse(document, "a.toml")
+    Draft202012Validator(schema()).validate(tomli.loads(document))
+
+
+def test_reader_and_schema_accept_the_examples_of_route_keys() -> None:
+    words = ", ".join(key.line for key in ROUTE_KEYS.values())
+    document = COMPLETE.format(router=f"routes = [{{ {words} }}]", host="")
     assert parse(document, "a.toml")
     Draft202012Validator(schema()).validate(tomli.loads(document))
 

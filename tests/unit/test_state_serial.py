@@ -22,6 +22,7 @@ from nftnsr.state.model import (
     Link,
     Namespace,
     Neighbour,
+    PolicyRule,
     Route,
     Set,
     State,
@@ -53,6 +54,9 @@ ROUTE = Route(
     ip_network("198.51.100.0/24"), HOPS, 5, 100, ip_address("192.0.2.10"), 4, 1, 253, 16,
     (("mtu", 1300), ("advmss", 1260)), 1,
 )  # fmt: skip
+RULE = PolicyRule(
+    4, 7, ip_network("10.0.0.0/8"), ip_network("10.1.0.0/16"), (1, 255), "v", "w", 100, 7, 4
+)
 ITEMS: tuple[Item, ...] = (
     LINK,
     Link("lo"),
@@ -62,6 +66,8 @@ ITEMS: tuple[Item, ...] = (
     Route(ip_network("::/0"), (Hop("ens3", ip_address("fe80::1")),), 1024),
     Route(ip_network("10.0.0.0/8"), kind=6),
     Neighbour("ens3", ip_address("2001:db8::2"), proxy=True),
+    RULE,
+    PolicyRule(6, 1),
     Neighbour("ens3", ip_address("192.0.2.77"), "02:00:00:00:00:77"),
     Sysctl("net/ipv4/conf/eth0.100/rp_filter", "1"),
     Table(*T, ("flags dormant",)),
@@ -90,6 +96,8 @@ OPERATIONS: tuple[Operation, ...] = (
     op.DeleteAddress("wan", ADDRESS),
     op.AddRoute("wan", ROUTE),
     op.DeleteRoute(HOST, ROUTE),
+    op.AddRule("wan", RULE),
+    op.DeleteRule("wan", RULE),
     op.AddNeighbour("wan", Neighbour("ens3", ip_address("fd00::1"), proxy=True)),
     op.DeleteNeighbour("wan", Neighbour("ens3", ip_address("fd00::1"), "02:00:00:00:00:01")),
     op.WriteSysctls("wan", (Sysctl("net/ipv4/ip_forward", "1"), Sysctl("net/ipv4/a", "3 4"))),

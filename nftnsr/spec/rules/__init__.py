@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ..draft import RouterDraft
 from ..problems import Fault
-from . import filter, forwards, links, machine, uplink, veth
+from . import filter, forwards, links, machine, routes, uplink, veth
 
 
 def router_faults(router: RouterDraft) -> Iterator[Fault]:
@@ -17,6 +17,7 @@ def router_faults(router: RouterDraft) -> Iterator[Fault]:
     yield from uplink.faults(router)
     yield from links.faults(router)
     yield from veth.faults(router)
+    yield from routes.faults(router)
     yield from forwards.faults(router)
     yield from filter.faults(router)
 
