@@ -6,16 +6,19 @@ from collections.abc import Iterable
 
 from nftnsr.state.difference import Add, Change, Difference, Remove
 from nftnsr.state.flows import Flows, flows_of, translates
-from nftnsr.state.model import HOST, Address, Address_, Link, Namespace, Set, State
+from nftnsr.state.model import HOST, Address, Address_, Link, Namespace, Route, Set, State
 from nftnsr.state.operations import ForgetFlows
 
 
-def forgotten(name: str, differences: Iterable[Difference], observed: State) -> ForgetFlows | None:
+def forgotten(
+    name: str, differences: Iterable[Difference], wanted: State, observed: State
+) -> ForgetFlows | None:
     """The flows of a namespace that must be decided anew; None where there are none.
 
     They are those of every element that comes, goes or changes; but one that the new elements
-    would translate as it is translated already (its forward moved to another map) may stay.
-    An undo needs nothing of its own: its differences are these, turned round.
+    would translate as it is translated already (its forward moved to another map) may stay. Where
+    the host is led another way, they are all that its tables translate, changed or not: what an
+    undo finds half done may have misled those whose elements are as they should be.
     """
     here = [d for d in differences if d.namespace == name]
     public = _public(observed[name]) if name != HOST else ()
@@ -25,9 +28,21 @@ def forgotten(name: str, differences: Iterable[Difference], observed: State) -> 
         new = tuple(flows_of(item, come, public))
         flows += (*flows_of(item, gone, public), *new)
         kept += new
+    if name == HOST and any(map(_leads, here)):
+        maps = (i for i in (*wanted[HOST].items, *observed[HOST].items) if isinstance(i, Set))
+        flows += (f for each in maps if translates(each) for f in flows_of(each, each.elements))
     if lost := frozenset(public) & (_ips(here, Remove) - _ips(here, Add)):
         flows.append(Flows(tuple(sorted(lost, key=lambda a: (a.version, a)))))
     return ForgetFlows(name, tuple(dict.fromkeys(flows)), tuple(kept)) if flows else None
+
+
+def _leads(each: Difference) -> bool:
+    """Whether packets go another way after it."""
+    match each:
+        case Add(_, item) | Remove(_, item) | Change(_, _, item):
+            return isinstance(item, Link | Address | Route)
+        case _:
+            return False
 
 
 def _elements(each: Difference) -> tuple[Set, frozenset[str], frozenset[str]] | None:

@@ -224,7 +224,8 @@ class _Planner:
         """
         fresh = {d.namespace for d in self.differences if isinstance(d, AddNamespace)}
         for name in dict.fromkeys(d.namespace for d in self.differences):
-            if name not in fresh and (forget := forgotten(name, self.differences, self.observed)):
+            forget = forgotten(name, self.differences, self.wanted, self.observed)
+            if forget is not None and name not in fresh:
                 ranks = ((_BURST, _MAKE), (_HOST, _END)) if name == HOST else ((_SETUP, _END),)
                 yield from ((*rank, forget) for rank in ranks)
 
