@@ -9,7 +9,10 @@ from nftnsr.commands import quick
 
 def main() -> int:
     """Answer at once where that can be, else run the command line; returns the exit status."""
-    status = quick.diff(sys.argv[1:])
+    try:
+        status = quick.diff(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130
     if status is None:
         from nftnsr import cli
 

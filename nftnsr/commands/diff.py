@@ -23,8 +23,9 @@ from nftnsr.transaction.witness import Witness
 
 
 def run(options: Options, console: Console) -> int:
-    witness = Witness.of(paths.chosen(options.spec))
-    spec = specs.chosen(options.spec)
+    files = paths.chosen(options.spec)
+    witness = Witness.of(files)
+    spec = specs.chosen(files)
     specs.require_root()
     began = time.monotonic()
     with Machine() as machine:
@@ -49,7 +50,7 @@ def run(options: Options, console: Console) -> int:
         "changing": changing,
     }
     if not (differences or in_the_way or unfinished or changing):
-        witness.seal(document, intent.goal.scope, found)
+        witness.seal(document, spec, intent.goal.scope, found)
     console.document(document)
     if words := unfinished_words(unfinished, changing):
         console.warn(f"nftnsr: {words}")

@@ -69,10 +69,11 @@ def digest(found: object) -> str:
 
 def files(paths: Iterable[str]) -> str:
     """The contents of files, and that a name has none."""
-    return digest([(path, _content(path)) for path in paths])
+    found = ((path, _content(path)) for path in paths)
+    return digest([(path, None if c is None else sha256(c).hexdigest()) for path, c in found])
 
 
-def loaded_code() -> list[str]:
+def code() -> list[str]:
     """Every file of code that is in this process."""
     modules = {getattr(module, "__file__", None) for module in tuple(sys.modules.values())}
     with open("/proc/self/maps") as maps:
@@ -80,8 +81,8 @@ def loaded_code() -> list[str]:
     return sorted({*filter(None, modules), *mapped})
 
 
-def code(paths: Iterable[str]) -> str:
-    """The state of files of code: which they are, and since when they hold what they hold."""
+def loaded(paths: Iterable[str]) -> str:
+    """Which files they are, and since when they hold what this process has loaded from them."""
     found = []
     for path in paths:
         status = os.stat(path)

@@ -42,13 +42,14 @@ def read(table: Table) -> Many[Blocklist]:
         elif not isinstance(file, str):
             message = f"a block list must be the name of a file, not {kind_of(file)}"
             table.fault_at(path, message, f'write {name} = "{name}.txt"')
-        elif (networks := _load(table, path, file)) is not None:
-            found.append(At(path, Blocklist(name, file, networks)))
+        else:
+            place = FilePath(str(path[0])).parent / file
+            if (networks := _load(table, path, place)) is not None:
+                found.append(At(path, Blocklist(name, file, networks, str(place))))
     return Many(tuple(found), whole=len(found) == len(raw))
 
 
-def _load(table: Table, path: tuple[str | int, ...], file: str) -> tuple[Network, ...] | None:
-    place = FilePath(str(path[0])).parent / file
+def _load(table: Table, path: tuple[str | int, ...], place: FilePath) -> tuple[Network, ...] | None:
     try:
         text = place.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:

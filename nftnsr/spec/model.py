@@ -239,6 +239,8 @@ class Blocklist:
     name: str
     file: str
     networks: tuple[Network, ...]
+    place: str
+    """Where that file lies, which is named from beside the spec."""
 
 
 @frozen
@@ -318,3 +320,8 @@ class Spec:
     """All routers of one file, ordered by name so that table order in the TOML never matters."""
 
     routers: tuple[Router, ...]
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """All files that were read besides the spec's own."""
+        return tuple(b.place for router in self.routers for b in router.filter.blocklists)

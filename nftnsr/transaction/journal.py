@@ -66,7 +66,7 @@ class Entry:
         confirm: float | None = None,
     ) -> Entry:
         """An entry for a transaction that begins now and is to be confirmed in so many seconds."""
-        by = None if confirm is None else clock() + confirm
+        by = None if confirm is None else run.clock() + confirm
         started = time.time()
         return cls(
             uuid4().hex, command, os.getpid(), _boot(), started, by, found, scope, ours, before
@@ -92,7 +92,7 @@ class Unfinished:
     @property
     def seconds_left(self) -> float:
         """How long it may still be confirmed."""
-        return 0.0 if self.entry.confirm_by is None else self.entry.confirm_by - clock()
+        return 0.0 if self.entry.confirm_by is None else self.entry.confirm_by - run.clock()
 
 
 @define
@@ -167,11 +167,6 @@ def commit() -> None:
 def discard() -> None:
     """The transaction has been undone: forget it."""
     (DIRECTORY / "journal").unlink(missing_ok=True)
-
-
-def clock() -> float:
-    """Seconds since boot, suspend included: nobody sets this clock."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def directory() -> Path:

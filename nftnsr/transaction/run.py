@@ -1,8 +1,9 @@
-"""The directory of what ends with a boot: the journal, the lock, the seals."""
+"""What ends with a boot: the directory of the journal, the lock and the seals, and their clock."""
 
 from __future__ import annotations
 
 import os
+import time
 
 DIRECTORY = "/run/nftnsr"
 
@@ -12,3 +13,8 @@ def directory() -> str:
     os.makedirs(DIRECTORY, mode=0o700, exist_ok=True)
     os.chmod(DIRECTORY, 0o700)
     return DIRECTORY
+
+
+def clock() -> float:
+    """Seconds since boot, suspend included: nobody sets this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.machine import Machine
-from nftnsr.transaction import journal
+from nftnsr.transaction import journal, run
 from nftnsr.transaction.journal import Entry
 from nftnsr.transaction.lock import Busy, lock
 
@@ -83,7 +83,7 @@ def _outlives_its_time(id: str) -> bool:
 
 def _arm_timer(entry: Entry) -> None:
     assert entry.confirm_by is not None
-    seconds = max(0.0, entry.confirm_by - journal.clock())
+    seconds = max(0.0, entry.confirm_by - run.clock())
     command = [
         "systemd-run", "--quiet", "--collect", f"--unit=nftnsr-revert-{entry.id}",
         f"--on-active={seconds:.1f}s", "--timer-property=AccuracySec=100ms",

@@ -8,6 +8,7 @@ What can change without a trace in a reading is never sealed.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.reading import Unreadable, View
 from nftnsr.kernel.scope import Scope
+from nftnsr.spec.model import Spec
 from nftnsr.state.model import HOST, PARKED, Address, Item, Set, State, Table
 from nftnsr.state.words import TABLE
 from nftnsr.transaction import run, seals
@@ -51,7 +53,7 @@ class Witness:
             self.kernel = reading.kernel(self.view)
         return machine.observe(scope)
 
-    def seal(self, document: object, scope: Scope, found: State) -> None:
+    def seal(self, document: object, spec: Spec, scope: Scope, found: State) -> None:
         """Seal `document` as the answer for what was `found`, if that can be and nothing changed.
 
         A seal that cannot be written is only a slower answer next time.
@@ -59,11 +61,13 @@ class Witness:
         if None in (self.files, self.kernel) or not tells_all(scope, found):
             return
         with suppress(OSError, ValueError, KernelError, Unreadable):
-            loaded = reading.loaded_code()
+            # They were read at some time since the process started; so are they older than that.
+            names = sorted({*reading.code(), *map(os.path.abspath, spec.beside)})
             seal = {
+                "clock": run.clock(),
                 "files": reading.files(seals.evidence(self.specs)),
-                "loaded": loaded,
-                "code": reading.code(loaded),
+                "names": names,
+                "loaded": reading.loaded(names),
                 "view": self.view,
                 "kernel": reading.kernel(self.view or {}),
                 "document": document,

@@ -17,8 +17,10 @@ import pytest
 
 from nftnsr import cli
 from nftnsr.commands import quick
+from nftnsr.kernel import reading
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
+from nftnsr.kernel.reading import View
 from nftnsr.kernel.scope import Scope
 from nftnsr.state.model import State
 from nftnsr.transaction import lock, seals
@@ -163,6 +165,8 @@ CHANGES = {
     "host's address deleted": ("ip address del 192.168.158.2/24 dev vens3", DIFFERS),
     "host's IPv6 address deleted": ("ip address del 2123:2134:abc:ddd::2/128 dev vens3", DIFFERS),
     "foreign address": ("ip -n ens3 address add 10.5.5.5/32 dev ens3", None),
+    "address that will end": (
+        "ip -n ens3 address change 1.2.3.4/24 dev ens3 valid_lft 3600 preferred_lft 3600", SAME),
     "address kept for connections": ("ip address add 1.2.3.4/32 dev lo label lo:nftnsr", SAME),
     # links
     "uplink down": ("ip -n ens3 link set ens3 down", DIFFERS),
@@ -215,6 +219,30 @@ def test_same_router_in_another_namespace_breaks_the_seal(sealed: Path) -> None:
     assert full(sealed) == SAME
 
 
+def test_namespace_made_again_is_another_even_if_alike(segment: Segment) -> None:
+    """The generation of a ruleset begins anew with its namespace."""
+    look: View = {name: {"sysctls": ["net/ipv4/ip_forward"]} for name in ("", "twin")}
+    look[""] |= {"links": [], "macs": [], "tables": [], "labels": []}
+    make = "ip netns add twin; ip -n twin link set lo up; ip netns exec twin nft add table ip t"
+    sh(make)
+    once, again = reading.kernel(look), reading.kernel(look)
+    assert once == again
+    sh(f"ip netns del twin; {make}")
+    assert reading.kernel(look) != once
+
+
+def test_seal_lasts_a_day(sealed: Path) -> None:
+    """So that no generation of 32 bits can come round."""
+    (path,) = SEALS.iterdir()
+    older = json.loads(path.read_text())
+    older["clock"] -= 24 * 3600
+    path.write_text(json.dumps(older))
+    assert answer(sealed) is None
+    older["clock"] += 60
+    path.write_text(json.dumps(older))
+    assert answer(sealed) == SAME
+
+
 def test_edited_spec_breaks_the_seal_whatever_its_date(sealed: Path) -> None:
     status = sealed.stat()
     sealed.write_text(ARTICLE.replace('"22/tcp"', '"23/tcp"'))
@@ -230,6 +258,25 @@ def test_damaged_spec_is_told(sealed: Path) -> None:
     sealed.write_text(ARTICLE + "\nnonsense")
     assert answer(sealed) is None
     assert full(sealed) == TROUBLE
+
+
+def test_edited_block_list_breaks_the_seal(segment: Segment, spec: Path) -> None:
+    """It is no spec, but it says what is wanted."""
+    blocked = spec.with_name("blocked.txt")
+    blocked.write_text("192.0.2.0/24\n")
+    spec.write_text(f'{ARTICLE}\n[router.ens3.filter]\nblocklists = {{ some = "blocked.txt" }}\n')
+    # Within a test the process is older than the list: as a rule it is not.
+    assert nftnsr("apply", "--quiet", spec).status == SAME
+    while answer_of_process(spec) == "None":
+        assert nftnsr("diff", spec).status == SAME
+    blocked.write_text("198.51.100.0/24\n")
+    assert answer_of_process(spec) == "None"
+    assert nftnsr("diff", spec).status == DIFFERS
+
+
+def answer_of_process(spec: Path) -> str:
+    """The quick answer of a process of its own."""
+    return sh(f"{sys.executable} -c '{QUICK}' diff {spec}").strip()
 
 
 def test_spec_added_to_the_usual_place_breaks_the_seal(segment: Segment) -> None:
@@ -283,14 +330,15 @@ def test_other_code_breaks_the_seal(sealed: Path, tmp_path: Path) -> None:
     (path,) = SEALS.iterdir()
     assert answer(sealed) == SAME
     changed = json.loads(path.read_text())
-    library = next(name for name in changed["loaded"] if "libnftables" in name)
-    assert any("pyroute2" in name for name in changed["loaded"])
-    changed["loaded"].remove(library)
+    library = next(name for name in changed["names"] if "libnftables" in name)
+    assert any("pyroute2" in name for name in changed["names"])
+    changed["names"].remove(library)
     path.write_text(json.dumps(changed))
     assert answer(sealed) is None
 
 
 def test_host_in_another_namespace_is_another_host(sealed: Path) -> None:
+    assert answer_of_process(sealed) == str(SAME)
     done = sh(f"unshare --net {sys.executable} -c '{QUICK}' diff {sealed}")
     assert done.strip() == "None"
 

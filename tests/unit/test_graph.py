@@ -147,7 +147,7 @@ def test_duties_are_those_of_the_spec() -> None:
     assert drawn(free).duties == ("forwards work from inside, too", "answers NDP for 2001:db8::2")
     bare = evolve(free, hairpin=False, proxy_ndp=False)
     assert drawn(bare).duties == ()
-    asked = Filter(bogons=True, blocklists=(Blocklist("spam", "spam.txt", ()),))
+    asked = Filter(bogons=True, blocklists=(Blocklist("spam", "spam.txt", (), "spam.txt"),))
     assert drawn(evolve(bare, filter=asked, mss_clamp=True)).duties == (
         "kept out: bogons, list spam",
         "TCP is told what fits through the uplink",

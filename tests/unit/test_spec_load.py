@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
 
 from nftnsr.spec import Problem, SpecError, load, load_all, parse
 from nftnsr.spec.model import Router
+
+_HERE = Path(__file__).parents
+SPECS = sorted(
+    [*(_HERE[1] / "corpus/good").glob("*.toml"), *(_HERE[2] / "rulesets").glob("*.toml")]
+)
 
 ROUTER = """\
 [router.{name}]
@@ -137,3 +143,19 @@ def test_spec_error_survives_pickling_and_prints_its_places() -> None:
     again = pickle.loads(pickle.dumps(caught.value))
     assert again.problems == caught.value.problems
     assert str(again).startswith("a.toml:1:10: ")
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
+def test_spec_tells_every_file_that_was_read_for_it(path: Path) -> None:
+    """Or a seal of `diff` would not notice that such a file has changed."""
+    opened: list[str] = []
+    on = True
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if on and event == "open":
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(note)  # there is no way to take one away
+    spec = load(path)
+    on = False
+    assert {p for p in opened if not p.endswith((".py", ".pyc"))} == {str(path), *spec.beside}
