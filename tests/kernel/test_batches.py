@@ -24,7 +24,7 @@ in_one_box = settings(
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-ROUTERS = [load(path).routers[0] for path in SPECS]
+ROUTERS = {path.stem: load(path).routers[0] for path in SPECS}
 
 Ruleset = tuple[Rule_, ...]
 
@@ -47,9 +47,9 @@ def same(one: Ruleset, other: Ruleset) -> bool:
 
 
 @given(routers(), routers())
-@example(ROUTERS[0], ROUTERS[2])
-@example(ROUTERS[2], ROUTERS[4])
-@example(ROUTERS[4], ROUTERS[3])
+@example(ROUTERS["article"], ROUTERS["home-lab"])
+@example(ROUTERS["home-lab"], ROUTERS["kubernetes-node"])
+@example(ROUTERS["kubernetes-node"], ROUTERS["kubernetes-node"])
 @in_one_box
 def test_batch_ends_where_a_fresh_load_ends(one: Router, other: Router) -> None:
     first = normal_form(compile_router(one).ruleset)
@@ -95,7 +95,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_what_somebody_did_to_our_table_is_undone_by_one_batch(name: str) -> None:
-    router = next(r for r, path in zip(ROUTERS, SPECS, strict=True) if path.stem == "home-lab")
+    router = ROUTERS["home-lab"]
     wanted = normal_form(compile_router(router).ruleset)
     with Room.scratch() as room:
         room.run(lambda: Nftables().run(ruleset_text(wanted)))
@@ -107,7 +107,7 @@ def test_what_somebody_did_to_our_table_is_undone_by_one_batch(name: str) -> Non
 
 
 def test_unchanged_map_keeps_the_counters_of_its_elements() -> None:
-    router = ROUTERS[0]
+    router = ROUTERS["article"]
     wanted = normal_form(compile_router(router).ruleset)
     counted = ruleset_text(wanted).replace(
         "tcp . 22 : 192", "tcp . 22 counter packets 7 bytes 420 : 192"
@@ -117,14 +117,14 @@ def test_unchanged_map_keeps_the_counters_of_its_elements() -> None:
         room.run(lambda: Nftables().run(counted))
         found = room.run(listed)
         assert same(found, wanted)
-        more = normal_form(compile_router(ROUTERS[3]).ruleset)
+        more = normal_form(compile_router(ROUTERS["kubernetes-node"]).ruleset)
         room.run(lambda: Nftables().run(batch(more, found)))
         assert "packets 7 bytes 420" in sh("nft list ruleset", room)
 
 
 def test_batch_that_fails_changes_nothing() -> None:
-    first = normal_form(compile_router(ROUTERS[0]).ruleset)
-    other = normal_form(compile_router(ROUTERS[2]).ruleset)
+    first = normal_form(compile_router(ROUTERS["article"]).ruleset)
+    other = normal_form(compile_router(ROUTERS["home-lab"]).ruleset)
     with Room.scratch() as room:
         room.run(lambda: Nftables().run(ruleset_text(first)))
         before = sh("nft list ruleset", room)
