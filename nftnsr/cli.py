@@ -134,7 +134,12 @@ def parser() -> argparse.ArgumentParser:
     made["down"].add_argument(
         "what", nargs="*", metavar="SPEC|NAME", help="TOML files or names of routers"
     )
-    made["status"].add_argument("name", nargs="*", metavar="NAME", help="routers; without: all")
+    made["status"].add_argument(
+        "what", nargs="*", metavar="SPEC|NAME", help="TOML files or names of routers; without: all"
+    )
+    made["status"].add_argument(
+        "--watch", type=duration, nargs="?", const=2.0, metavar="2s", help="look again and again"
+    )
     made["compile"].add_argument(
         "--ruleset", action="store_true", help="print the nftables rulesets only"
     )

@@ -21,6 +21,10 @@ class Console:
     quiet: bool = False
 
     @property
+    def terminal(self) -> bool:
+        return sys.stdout is not None and sys.stdout.isatty()
+
+    @property
     def colour(self) -> bool:
         return _colours(sys.stdout)
 

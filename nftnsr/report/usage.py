@@ -7,6 +7,7 @@ senders, say) share what is counted.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -64,32 +65,39 @@ def usage_without_spec(counters: Iterable[Counter], flows: Flows) -> tuple[Usage
 
 @define
 class _Sum:
-    """Packets and bytes by service, those of ranges also by where they lie."""
+    """Packets and bytes by service."""
 
     _of: dict[Service, tuple[int, int]] = field(factory=dict)
-    _ranges: dict[tuple[str, str], list[Service]] = field(factory=lambda: defaultdict(list))
+    _starts: dict[tuple[str, str], list[tuple[int, int]]] = field(factory=dict)
+    """First and last ports of all that was counted, in order, once somebody asked for a range."""
 
     def add(self, service: Service, packets: int, octets: int) -> None:
-        before = self._of.get(service)
-        if before is None and not service.ports.single:
-            self._ranges[service.family, service.protocol].append(service)
-        self._of[service] = (packets, octets) if before is None else (
-            before[0] + packets, before[1] + octets
-        )  # fmt: skip
+        before, held = self._of.get(service, (0, 0))
+        self._of[service] = (before + packets, held + octets)
 
     def within(self, services: Iterable[Service]) -> tuple[int, int]:
         parts = [self._of.get(p, (0, 0)) for s in services for p in self._parts(s)]
         return sum(p for p, _ in parts), sum(o for _, o in parts)
 
     def _parts(self, service: Service) -> Iterator[Service]:
-        """What was counted of a service: a range may be counted in several parts."""
+        """What was counted of a service: a range may be counted in parts, or port by port."""
         if service.ports.single:
             yield service
             return
-        ports = service.ports
-        for part in self._ranges[service.family, service.protocol]:
-            if ports.first <= part.ports.first and part.ports.last <= ports.last:
-                yield part
+        family, protocol, ports = service.family, service.protocol, service.ports
+        at = self._sorted().get((family, protocol), [])
+        for first, last in at[bisect_left(at, (ports.first, 0)) :]:
+            if first > ports.last:
+                return
+            if last <= ports.last:
+                yield Service(family, protocol, Ports(first, last))
+
+    def _sorted(self) -> dict[tuple[str, str], list[tuple[int, int]]]:
+        if not self._starts:
+            for each in sorted(self._of, key=lambda s: (s.ports.first, s.ports.last)):
+                at = self._starts.setdefault((each.family, each.protocol), [])
+                at.append((each.ports.first, each.ports.last))
+        return self._starts
 
 
 @define
@@ -97,31 +105,32 @@ class _Counted:
     """The counters of a router: its translation maps count connections, the others packets."""
 
     _connections: _Sum = field(factory=_Sum)
-    _traffic: _Sum = field(factory=_Sum)
+    _singles: _Sum = field(factory=_Sum)
+    _ranges: _Sum = field(factory=_Sum)
     _is_counted: bool = False
 
     @classmethod
     def of(cls, counters: Iterable[Counter]) -> _Counted:
         made = cls()
+        sums = {SINGLES: made._singles, RANGES: made._ranges}
         for name, match, target, packets, octets in counters:
-            service = _service(name, match)
-            if service is not None and name in (SINGLES, RANGES):
-                made._is_counted = True
-                made._traffic.add(service, packets, octets)
-            elif service is not None and target:
-                made._connections.add(service, packets, octets)
+            made._is_counted |= name in sums
+            # Of the sets only those two are ours to read; what a map counts are connections.
+            total = sums.get(name, made._connections if target else None)
+            if total is not None and (service := _service(name, match)) is not None:
+                total.add(service, packets, octets)
         return made
 
     def usage(
         self, text: str, name: str | None, services: tuple[Service, ...], flows: Flows
     ) -> Usage:
         connections, _ = self._connections.within(services)
-        packets, octets = self._traffic.within(services) if self._is_counted else (None, None)
-        now = sum(
-            number
-            for s in services
-            for number in _numbers(s, flows)
-        )  # fmt: skip
+        now = sum(number for s in services for number in _numbers(s, flows))
+        if not self._is_counted:
+            return Usage(text, name, connections, None, None, now)
+        singles = self._singles.within(s for s in services if s.ports.single)
+        ranges = self._ranges.within(s for s in services if not s.ports.single)
+        packets, octets = (one + other for one, other in zip(singles, ranges, strict=True))
         return Usage(text, name, connections, packets, octets, now)
 
 

@@ -118,7 +118,7 @@ COMPLETED = {
     "nftnsr graph --format ": ["svg", "mermaid", "dot"],
     "nftnsr apply a": ["a.toml", "aside"],
     "nftnsr graph --output a.t": ["a.toml", "a.txt"],
-    "nftnsr status ": ["ens3", "wan"],
+    "nftnsr status ": ["a.toml", "aside", "ens3", "wan"],
     "nftnsr down w": ["wan"],
 }
 

@@ -87,6 +87,15 @@ def test_usage_is_that_of_each_forward_in_its_own_families() -> None:
     )
 
 
+def test_range_that_is_counted_port_by_port_is_the_sum_of_its_ports() -> None:
+    """A range that leads to other ports is a row of single elements."""
+    row: tuple[Counter, ...] = tuple(
+        ("forward_ipv4", f"udp . {port}", f"10.42.0.3 . {port + 1000}", 1, 28)
+        for port in range(99, 302)
+    )
+    assert usage(ROUTER, row, {})[1].connections == 201
+
+
 def test_what_is_not_counted_is_not_zero() -> None:
     found = usage(ROUTER, CONNECTIONS, {})
     assert {(u.packets, u.bytes) for u in found} == {(None, None)}
