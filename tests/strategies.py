@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from hypothesis import strategies as st
 
-from nftnsr.spec.model import Forward, Host, Ports, Router, Target
+from nftnsr.spec.model import Forward, Host, Limit, Ports, Rate, Router, Target
 
 PUBLIC = {
     4: [ip_interface("192.0.2.10/24"), ip_interface("192.0.2.11/32")],
@@ -53,15 +53,21 @@ def forwards(draw: st.DrawFn, versions: list[int], ports: Ports) -> Forward:
     sources = [s for v in versions if family in (None, v) for s in SOURCES[v]]
     first = draw(st.none() | st.integers(20, 23))
     shifted = None if first is None else Ports(first, first + ports.count - 1)
+    others = [
+        Target(ip, draw(st.sampled_from([None, shifted]))) for v in versions for ip in TARGETS[v]
+    ]
     public = [i.ip for v in versions if family in (None, v) for i in PUBLIC[v]]
     return Forward(
         (ports,),
         draw(st.sampled_from([("tcp",), ("udp",), ("tcp", "udp"), ("udp", "sctp")])),
-        (Target(target, shifted),),
+        tuple(draw(some([Target(target, shifted), *others], 1))),
         tuple(draw(some(public))) if draw(st.booleans()) else (),
         tuple(draw(some(sources))) if draw(st.booleans()) else (),
         None,
         draw(st.booleans()),
+        balance=draw(st.sampled_from(["source", "round-robin"])),
+        limit=draw(st.none() | st.just(Limit(Rate(20, "minute")))),
+        hide_client=draw(st.booleans()),
     )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from nftnsr.compile.families import families
-from nftnsr.compile.forwards import way
+from nftnsr.compile.ways import way
 from nftnsr.spec.model import Forward, Ports, Protocol, Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, anonymous_set

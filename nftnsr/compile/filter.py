@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from nftnsr.compile import drops, egress
 from nftnsr.compile.families import Family, families, family
-from nftnsr.compile.forwards import Way, ways
+from nftnsr.compile.ways import Way, ways
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, anonymous_set, nft_network

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nftnsr.compile import forwards
-from nftnsr.compile.families import family
+from nftnsr.compile import balance, forwards, limits, sources
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE
@@ -15,21 +14,16 @@ _POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
 
 
 def sets(router: Router) -> Iterator[Set]:
-    yield from forwards.sets(router)
+    for part in (limits, forwards, balance, sources):
+        yield from part.sets(router)
 
 
 def chains(router: Router) -> Iterator[Chain]:
-    inward = tuple(forwards.rules(router))
+    yield from limits.chains(router)
+    yield from balance.chains(router)
+    # A connection over its limit is dropped before anything translates it.
+    inward = [rule for part in (limits, forwards, balance) for rule in part.rules(router)]
     if inward:
-        yield Chain(TABLE, "prerouting", _PREROUTING, inward)
-    if outward := tuple(_source_rules(router, translated=bool(inward))):
+        yield Chain(TABLE, "prerouting", _PREROUTING, tuple(inward))
+    if outward := tuple(sources.rules(router, translated=bool(inward))):
         yield Chain(TABLE, "postrouting", _POSTROUTING, outward)
-
-
-def _source_rules(router: Router, *, translated: bool) -> Iterator[str]:
-    if router.masquerade and family(router, 4):
-        yield f'oifname "{router.uplink}" meta nfproto ipv4 masquerade'
-    if translated and router.hairpin:
-        # Else the server answers the client directly, past the router, from another address.
-        veth = router.host.peer
-        yield f'iifname "{veth}" oifname "{veth}" ct status dnat masquerade'

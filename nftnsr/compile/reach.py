@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nftnsr.compile.families import family
-from nftnsr.compile.forwards import Way, ways
+from nftnsr.compile.ways import Way, ways
 from nftnsr.spec.model import Address, Router, Target
 
 

@@ -6,22 +6,32 @@ from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
-from nftnsr.compile.forwards import Way, ways
+from nftnsr.compile.ways import Way, ways
 from nftnsr.rehearsal.outcome import Kind, Untried
-from nftnsr.rehearsal.probes import Arrives, Probe, Reach, Server, endpoint
+from nftnsr.rehearsal.probes import Arrives, Probe, Reach, Server, Spread, endpoint
 from nftnsr.rehearsal.scene import HOST, Origin, Scene, Segment
 from nftnsr.spec.model import Address, Ports, Protocol
+
+_CROWD = 24
+"""Clients for each server: that one of n goes without any has a chance of n * e^-24."""
+
+
+@frozen
+class Point:
+    """A public port to try, and the ports that it leads to, one for each target."""
+
+    port: int
+    inside: tuple[int, ...]
 
 
 @frozen
 class Opening:
-    """A forward in one address family and protocol, and the server that it leads to."""
+    """A forward in one address family and protocol, and the servers that it leads to."""
 
+    scene: Scene
     segment: Segment
     way: Way
     protocol: Protocol
-    target: Address
-    place: str
 
     @property
     def version(self) -> int:
@@ -31,26 +41,49 @@ class Opening:
     def public(self) -> tuple[Address, ...]:
         return self.way.addresses or self.way.each.shared
 
-    def tries(self, kind: Kind, points: Iterable[tuple[int, int]], origin: Origin,
-              expect: Arrives | None) -> Iterator[Probe]:  # fmt: skip
+    @property
+    def places(self) -> tuple[str, ...]:
+        return tuple(self.scene.place_of(ip) for ip, _ in self.way.targets)
+
+    def welcome(self, client: Address) -> Arrives:
+        """Whom the server sees: the router where it hides its clients."""
+        if not self.way.forward.hide_client:
+            return Arrives((client,))
+        return Arrives(tuple(i.ip for i in (*self.way.each.router, *self.way.each.public)))
+
+    def tries(self, kind: Kind, points: Iterable[Point], origin: Origin,
+              expect: Arrives | None) -> Iterator[Reach]:  # fmt: skip
         """`origin` talks to each of the ports of each public address."""
         forward = self.way.forward
         label = f"{forward.name}: " if forward.name else ""
         for address in self.public:
-            for port, inside in points:
-                server = Server(self.place, self.protocol, self.target, inside)
-                name = f"{label}{endpoint(address, port)}/{self.protocol} from {origin}"
+            for point in points:
+                server, *others = self._servers(point)
+                name = f"{label}{endpoint(address, point.port)}/{self.protocol} from {origin}"
                 yield Reach(
-                    self.segment.router.name, kind, name, origin, address, port, server, expect
-                )
+                    self.segment.router.name, kind, name, origin, address, point.port, server,
+                    expect, tuple(others),
+                )  # fmt: skip
 
-    def points(self) -> tuple[tuple[int, int], ...]:
-        """Of every range the ends and the middle: the public port, and the server's."""
-        ranges, target = self.way.forward.ports, self.way.targets[0][1]
-        return tuple((port, target.port_for(port, r)) for r in ranges for port in _points(r))
+    def points(self) -> tuple[Point, ...]:
+        """Of every range the ends and the middle, as many as its limit allows one client."""
+        targets = [target for _, target in self.way.targets]
+        found = tuple(
+            Point(port, tuple(target.port_for(port, ports) for target in targets))
+            for ports in self.way.forward.ports
+            for port in _points(ports)
+        )
+        limit = self.way.forward.limit
+        if limit is None:
+            return found
+        return found[: limit.burst // (len(self.public) * len(self.way.forward.protocols))]
 
     def untried(self, reason: str) -> Untried:
         return Untried(self.segment.router.name, self.way.forward.text, reason)
+
+    def _servers(self, point: Point) -> Iterator[Server]:
+        for (ip, _), place, port in zip(self.way.targets, self.places, point.inside, strict=True):
+            yield Server(place, self.protocol, ip, port)
 
 
 def through_forwards(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
@@ -58,21 +91,39 @@ def through_forwards(scene: Scene, segment: Segment) -> Iterator[Probe | Untried
     for family in segment.families:
         for way in ways(segment.router, family):
             for protocol in way.forward.protocols:
-                target = way.targets[0][0]
-                place = scene.place_of(target)
-                yield from _through(scene, Opening(segment, way, protocol, target, place))
+                yield from _through(Opening(scene, segment, way, protocol))
 
 
-def _through(scene: Scene, opening: Opening) -> Iterator[Probe | Untried]:
-    router, target = opening.segment.router, opening.target
+def _through(opening: Opening) -> Iterator[Probe | Untried]:
+    router, scene = opening.segment.router, opening.scene
+    astray = [ip for ip, _ in opening.way.targets if not scene.answers(router, ip)]
     if opening.protocol == "sctp":
         yield opening.untried("a rehearsal speaks TCP and UDP, and no SCTP")
-    elif not scene.answers(router, target):
-        yield opening.untried(f"what {target} answers takes another router")
+    elif astray:
+        yield opening.untried(f"what {astray[0]} answers takes another router")
+    elif not opening.points():
+        yield opening.untried("its limit allows one client fewer connections than it has addresses")
     else:
         yield from _from_outside(scene, opening)
+        if len(opening.way.targets) > 1:
+            yield from _spread(opening)
         if router.hairpin and opening.way.forward.hairpin:
             yield from _from_inside(scene, opening)
+
+
+def _spread(opening: Opening) -> Iterator[Probe | Untried]:
+    """So many clients that each server has some."""
+    size = _CROWD * len(opening.way.targets)
+    crowd = opening.scene.crowd(opening.segment, opening.version, opening.way.sources, size)
+    if len(crowd) < size:
+        yield opening.untried(f"fewer than {size} clients: not every server need get one")
+        return
+    tries = [
+        next(opening.tries("in", opening.points()[:1], c.origin, opening.welcome(c.address)))
+        for c in crowd
+    ]
+    name = tries[0].name.partition(" from ")[0]
+    yield Spread(opening.segment.router.name, "in", f"{name} from many clients", tuple(tries))
 
 
 def _from_outside(scene: Scene, opening: Opening) -> Iterator[Probe | Untried]:
@@ -82,12 +133,12 @@ def _from_outside(scene: Scene, opening: Opening) -> Iterator[Probe | Untried]:
         if client is None:
             yield opening.untried(f"the spec has no gateway, so nobody comes over IPv{version}")
             return
-        welcome = Arrives((client.address,))
+        welcome = opening.welcome(client.address)
         yield from opening.tries("in", opening.points(), client.origin, welcome)
         return
     client = scene.inside(segment, sources)
     if client is not None:
-        welcome = Arrives((client.address,))
+        welcome = opening.welcome(client.address)
         yield from opening.tries("in", opening.points(), client.origin, welcome)
     else:
         yield opening.untried("no client can have an address in its sources")
@@ -108,8 +159,9 @@ def _from_inside(scene: Scene, opening: Opening) -> Iterator[Probe]:
         origins.append(Origin(HOST, own))
     inner = [i for i in scene.behind(router) if i.address.version == family.version]
     origins += [i.client.origin for i in inner]
-    if opening.place in [i.place for i in inner]:
-        origins.append(Origin(opening.place, opening.target))
+    target, place = opening.way.targets[0][0], opening.places[0]
+    if place in [i.place for i in inner]:
+        origins.append(Origin(place, target))
     for origin in dict.fromkeys(origins):
         yield from opening.tries("hairpin", opening.points()[:1], origin, Arrives())
 

@@ -37,7 +37,10 @@ class Arrives:
 
 @frozen
 class Reach:
-    """Talk to `address`, behind which `server` waits; None: nothing may get there."""
+    """Talk to `address`, behind which `server` waits; None: nothing may get there.
+
+    Where a forward is balanced, any of the `others` may answer as well.
+    """
 
     router: str
     kind: Kind
@@ -47,10 +50,35 @@ class Reach:
     port: int
     server: Server
     expect: Arrives | None
+    others: tuple[Server, ...] = ()
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return (self.server, *self.others)
 
     @property
     def expected(self) -> str:
-        return "nothing gets there" if self.expect is None else f"{self.server} sees {self.expect}"
+        if self.expect is None:
+            return "nothing gets there"
+        return f"{' or '.join(map(str, self.servers))} sees {self.expect}"
+
+
+@frozen
+class Spread:
+    """Talk as many different clients: in the end each of the servers must have answered."""
+
+    router: str
+    kind: Kind
+    name: str
+    tries: tuple[Reach, ...]
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return self.tries[0].servers
+
+    @property
+    def expected(self) -> str:
+        return f"an answer of each of {', '.join(map(str, self.servers))}"
 
 
 @frozen
@@ -102,7 +130,7 @@ class Leak:
         return "none"
 
 
-Probe = Reach | Echo | Solicit | Leak
+Probe = Reach | Spread | Echo | Solicit | Leak
 
 
 def endpoint(address: Address, port: int) -> str:

@@ -198,6 +198,21 @@ class Scene:
         near = segment.near(version)
         return None if near is None or any(near.address in s for s in sources) else near
 
+    def crowd(
+        self, segment: Segment, version: int, sources: Collection[Network], size: int
+    ) -> tuple[Client, ...]:
+        """Up to `size` clients on the internet, of different addresses in one of `sources`."""
+        found: list[Client] = []
+        taken = list(self.taken)
+        for source in sources or (EVERYWHERE[version],):
+            while segment.has_gateway(version) and len(found) < size:
+                address = free(source, taken)
+                if address is None:
+                    break
+                found.append(Client(INTERNET, address))
+                taken.append(single(address))
+        return tuple(found)
+
     def nobody(self, version: int) -> Address | None:
         """An address that nobody has who takes part in the rehearsal."""
         return free(EVERYWHERE[version], self.taken)

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from nftnsr.rehearsal import packets, sockets
 from nftnsr.rehearsal.outcome import Result
-from nftnsr.rehearsal.probes import Arrives, Echo, Leak, Probe, Reach, Solicit
+from nftnsr.rehearsal.probes import Arrives, Echo, Leak, Probe, Reach, Solicit, Spread
 from nftnsr.rehearsal.servers import LARGEST, Servers, Sighting
 from nftnsr.rehearsal.world import World
 
@@ -31,6 +31,10 @@ class Seen:
 
     ok: bool
     text: str
+
+
+class Lost(str):
+    """What got to a server whose answer did not come back: never what the spec promises."""
 
 
 @frozen
@@ -56,6 +60,8 @@ class Trials:
         match probe:
             case Reach():
                 return await self._reach(probe)
+            case Spread():
+                return await self._spread(probe)
             case Echo():
                 return await self._echo(probe)
             case Solicit():
@@ -66,15 +72,30 @@ class Trials:
                 assert_never(probe)
 
     async def _reach(self, probe: Reach) -> Seen:
+        return _judge(probe, await self._ask(probe))
+
+    async def _ask(self, probe: Reach) -> Sighting | str:
+        """Who answered, or why nobody did."""
         if probe.server.protocol == "tcp":
-            return _judge(probe, await self._connect(probe))
+            return await self._connect(probe)
         token = f"nftnsr {next(self._tokens)}".encode()
         answer = await self._exchange(probe, token)
         arrived = self.servers.arrived.get(token)
         if isinstance(answer, str) and arrived is not None:
-            way_back = f"got to {arrived.server} from {arrived.client}, but no answer came back"
-            return Seen(False, way_back)
-        return _judge(probe, answer)
+            return Lost(f"got to {arrived.server} from {arrived.client}, but no answer came back")
+        return answer
+
+    async def _spread(self, probe: Spread) -> Seen:
+        missing = dict.fromkeys(map(str, probe.servers))
+        for each in probe.tries:
+            answer = await self._ask(each)
+            seen = _judge(each, answer)
+            if not seen.ok or isinstance(answer, str):
+                return Seen(False, f"{seen.text}, from {each.origin}")
+            missing.pop(answer.server, None)
+            if not missing:
+                return Seen(True, probe.expected)
+        return Seen(False, f"{len(probe.tries)} clients, and no answer of {', '.join(missing)}")
 
     async def _connect(self, probe: Reach) -> Sighting | str:
         loop = asyncio.get_running_loop()
@@ -168,6 +189,8 @@ async def _ask_again(sock: socket.socket, token: bytes) -> Sighting:
 
 def _judge(probe: Reach, answer: Sighting | str) -> Seen:
     match (probe.expect, answer):
+        case (_, Lost()):
+            return Seen(False, str(answer))
         case (None, str(nothing)):
             return Seen(True, nothing)
         case (None, Sighting(server, client)):
@@ -176,7 +199,8 @@ def _judge(probe: Reach, answer: Sighting | str) -> Seen:
             return Seen(False, nothing)
         case (Arrives(clients), Sighting(server, client)):
             welcome = client in clients if clients else client != probe.server.address
-            return Seen(server == str(probe.server) and welcome, f"{server} saw {client}")
+            right = server in map(str, probe.servers)
+            return Seen(right and welcome, f"{server} saw {client}")
         case _:
             raise AssertionError(answer)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from nftnsr.rehearsal import expectations
 from nftnsr.rehearsal.outcome import Result, Untried
-from nftnsr.rehearsal.probes import Probe, Reach
+from nftnsr.rehearsal.probes import Probe, Reach, Spread
 from nftnsr.rehearsal.servers import Servers
 from nftnsr.rehearsal.trials import Trials
 from nftnsr.rehearsal.world import World
@@ -37,7 +37,8 @@ async def _probe(world: World, on_result: OnResult) -> tuple[Result, ...]:
     timed = tuple(expectations.timed_probes(scene))
     bulk = tuple(p for p in expectations.probes(scene) if not isinstance(p, Untried))
     closing = tuple(expectations.closing_probes(scene))
-    async with Servers(world, (p.server for p in bulk if isinstance(p, Reach))) as servers:
+    wanted = (s for p in bulk if isinstance(p, Reach | Spread) for s in p.servers)
+    async with Servers(world, wanted) as servers:
         trials = Trials(world, servers)
         results = []
         for batch in (timed, bulk, closing):

@@ -39,7 +39,9 @@ class Forwards:
         table.setting("protocol", forwards.protocols, TCP)
         targets = _targets(table)
         table.setting("name", values.forward_name, "")
-        for key in ("hairpin", "enabled"):
+        table.setting("balance", forwards.balance, "source")
+        table.setting("limit", forwards.limit, None)
+        for key in ("hairpin", "enabled", "hide_client"):
             table.flag(key)
         addresses, sources = _addresses(table), sources_of(table, "use the forward")
         for target in targets if ports is not None else ():
@@ -47,6 +49,9 @@ class Forwards:
                 forwards.one_to_one(ports or (), target.value)
             except Unreadable as error:
                 table.flaws(target.path, error)
+        if targets.whole and len(targets.items) < 2 and "balance" in table.settings:
+            message = "`balance` is of no use: there is one target"
+            table.fault("balance", message, "write several in `to`, or leave it out", on_key=True)
         if ports is None or len(self._faults) > before:
             return None
         return Forward(

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Final, TypeVar, get_args
 
-from .model import HOST_ITSELF, Address, Forward, Ports, Protocol, Target
+from .model import HOST_ITSELF, Address, Balance, Forward, Limit, Ports, Protocol, Rate, Target
 from .values import Flaw, Unreadable, unicast, unreadable
 from .words import number, quoted
 
 T = TypeVar("T")
 
 _PROTOCOLS: Final[tuple[Protocol, ...]] = get_args(Protocol)
+_LIMIT: Final = re.compile(
+    r"([1-9][0-9]{0,5})/(second|minute|hour|day)(?: burst ([1-9][0-9]{0,5}))?"
+)
 _DIGITS: Final = re.compile(r"[0-9]+")
 _DOCKER: Final = re.compile(r"([0-9]+):([0-9]+)")
 _PROTOCOL_FIRST: Final = re.compile(r"(tcp|udp|sctp)[/:]([0-9]+(?:-[0-9]+)?)")
@@ -165,6 +168,24 @@ def one_to_one(ports: tuple[Ports, ...], target: Target) -> None:
 
 def _named(ports: Ports) -> str:
     return f"the one port {ports}" if ports.single else f"the {ports.count} ports {ports}"
+
+
+def balance(text: str) -> Balance:
+    match text:
+        case "source" | "round-robin":
+            return text
+        case _:
+            raise unreadable(f'balance {quoted(text)} is neither "source" nor "round-robin"')
+
+
+def limit(text: str) -> Limit:
+    """`20/minute` or `20/minute burst 5`."""
+    found = _LIMIT.fullmatch(text)
+    if found is None:
+        hint = 'write "20/minute" or "20/minute burst 5"; the units are second, minute, hour, day'
+        raise unreadable(f"{quoted(text)} is no limit", hint)
+    rate = Rate(int(found[1]), found[2])  # type: ignore[arg-type]
+    return Limit(rate) if found[3] is None else Limit(rate, int(found[3]))
 
 
 class Reading:

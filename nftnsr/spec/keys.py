@@ -32,6 +32,8 @@ class Kind(Enum):
     PORTS = auto()
     PROTOCOLS = auto()
     PUBLIC = auto()
+    BALANCE = auto()
+    LIMIT = auto()
     TARGETS = auto()
     NAME = auto()
     ROUTES = auto()
@@ -509,6 +511,27 @@ FORWARD_KEYS: Final = _by_name(
         "hairpin",
         Kind.FLAG,
         "Whether the host and the networks behind it can use the forward by the public address.",
+        "true",
+    ),
+    Key(
+        "balance",
+        Kind.BALANCE,
+        "Which of several targets a new connection gets: always the same one for a client, by the "
+        'hash of its address ("source"), or each in turn ("round-robin").',
+        '"round-robin"',
+    ),
+    Key(
+        "limit",
+        Kind.LIMIT,
+        "At most so many new connections of one source address (over IPv6, of one /64) from "
+        "outside; what is more is dropped.",
+        '"20/minute burst 5"',
+    ),
+    Key(
+        "hide_client",
+        Kind.FLAG,
+        "Whether the server sees the router as its client, such as one whose answers would else "
+        "go another way.",
         "true",
     ),
     Key(

@@ -22,6 +22,7 @@ Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface
 Network = IPv4Network | IPv6Network
 Protocol = Literal["tcp", "udp", "sctp"]
+Balance = Literal["source", "round-robin"]
 InboundIPv6 = Literal["open", "forwards"]
 RouteType = Literal["unicast", "blackhole", "unreachable", "prohibit"]
 
@@ -76,12 +77,35 @@ HOST_ITSELF: Final = Target()
 
 
 @frozen
+class Rate:
+    """So many in a `unit` of time, as nft(8) has it in `limit rate`."""
+
+    number: int
+    unit: Literal["second", "minute", "hour", "day"]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.unit}"
+
+
+@frozen
+class Limit:
+    """How many connections one source may make, as nft(8) has it in `limit rate over`."""
+
+    rate: Rate
+    burst: int = 5
+
+    def __str__(self) -> str:
+        return f"{self.rate} burst {self.burst}"
+
+
+@frozen
 class Forward:
     """Ports of the public addresses that lead to a server inside.
 
     Without a target it leads to the host itself, in every family that both the uplink and the
     host have an address of. Without `addresses` it is for all of the uplink's. With `sources`
-    only those networks, and what is behind the router, may use it.
+    only those networks, and what is behind the router, may use it. Of several targets each new
+    connection gets one.
     """
 
     ports: tuple[Ports, ...]
@@ -92,6 +116,9 @@ class Forward:
     name: str | None = None
     hairpin: bool = True
     enabled: bool = True
+    balance: Balance = "source"
+    limit: Limit | None = None
+    hide_client: bool = False
 
     @property
     def to_host(self) -> bool:
@@ -241,17 +268,6 @@ class Blocklist:
     networks: tuple[Network, ...]
     place: str
     """Where that file lies, which is named from beside the spec."""
-
-
-@frozen
-class Rate:
-    """So many in a `unit` of time, as nft(8) has it in `limit rate`."""
-
-    number: int
-    unit: Literal["second", "minute", "hour", "day"]
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.unit}"
 
 
 @frozen

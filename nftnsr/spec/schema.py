@@ -32,6 +32,7 @@ _IP: Final = r"[0-9A-Fa-f:.]+"
 _PORT: Final = "[1-9][0-9]{0,4}"
 _RANGE: Final = rf"{_PORT}(-{_PORT})?"
 _PROTOCOLS: Final = r"(tcp|udp|sctp)(\+(tcp|udp|sctp))*"
+_RATE: Final = "[1-9][0-9]{0,5}/(second|minute|hour|day)"
 _HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[0-9.]+)"
 _TARGET: Final = rf"{_HOST}(:{_RANGE})?|:{_RANGE}"
 _PORTS: Final = f"{_RANGE}(,{_RANGE})*/{_PROTOCOLS}"
@@ -57,7 +58,8 @@ _PATTERNS: Final = {
     "destination": _GOAL,
     "MAC address": "[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}",
     "alternative name": r'[^\s/:%"*\\]{1,127}',
-    "rate": "[1-9][0-9]{0,5}/(second|minute|hour|day)",
+    "rate": _RATE,
+    "limit": f"{_RATE}( burst [1-9][0-9]{{0,5}})?",
     "log prefix": r'[^"\\]{1,100}',
     "duration": "[0-9]{1,10}[smhd]",
 }
@@ -147,6 +149,10 @@ def _value(key: Key) -> Schema:
             return _one_or_more("address")
         case Kind.TARGETS:
             return _one_or_more("target")
+        case Kind.BALANCE:
+            return {"enum": ["source", "round-robin"]}
+        case Kind.LIMIT:
+            return _string("limit")
         case Kind.NAME:
             return _string("forward name")
         case Kind.MSS:

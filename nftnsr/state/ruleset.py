@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from nftnsr.state.model import Block, Chain, Rule_, Set, Table
 
@@ -135,35 +135,39 @@ def _change(
     users = {k for k, c in old_chains.items() if _names_any(c, (old_sets[s] for s in stale))}
     refill = {k for k, c in new_chains.items() if old_chains.get(k) != c} | (users - gone)
     commands = [f"flush chain {_full(old_chains[k])}" for k in (refill | gone) & old_chains.keys()]
+    # Elements of a verdict map name chains, as rules name sets: they go before these, and come
+    # after them.
+    stay = {k: s for k, s in old_sets.items() if k not in stale}
+    commands += [c for k, s in stay.items() for c in _elements("delete", s, new_sets[k])]
+    commands += [f"delete {old_sets[k].kind} {_full(old_sets[k])}" for k in stale]
     commands += [f"delete chain {_full(old_chains[k])}" for k in gone | moved]
     for key, item in _select(have, Block).items():
         if want.get(key) != item:
             commands.append(f"delete {item.kind} {_full(item)}")
-    commands += [f"delete {old_sets[k].kind} {_full(old_sets[k])}" for k in stale]
-    for key, new in new_sets.items():
-        old = old_sets.get(key) if key not in stale else None
-        commands += _change_set(old, new)
+    commands += [_declared(s) for k, s in new_sets.items() if k not in stay]
     for key, chain in new_chains.items():
         if key in refill:
             declared = f" {{ {chain.hook} }}" if chain.hook else ""
             commands.append(f"add chain {_full(chain)}{declared}")
+    commands += [c for k, s in new_sets.items() for c in _elements("add", s, stay.get(k))]
     for key, chain in new_chains.items():
         if key in refill:
             commands += [f"add rule {_full(chain)} {rule}" for rule in chain.rules]
     return commands
 
 
-def _change_set(old: Set | None, new: Set) -> list[str]:
-    commands = []
-    if old is None:
-        lines = " ".join(f"{line};" for line in new.lines)
-        commands.append(f"add {new.kind} {_full(new)} {{ {lines} }}")
-    before = old.elements if old is not None else frozenset()
-    keys = sorted(_COMMENT.sub("", e).split(" : ")[0] for e in before - new.elements)
-    for verb, elements in (("delete", keys), ("add", sorted(new.elements - before))):
-        if elements:
-            commands.append(f"{verb} element {_full(new)} {{ {', '.join(elements)} }}")
-    return commands
+def _declared(item: Set) -> str:
+    lines = " ".join(f"{line};" for line in item.lines)
+    return f"add {item.kind} {_full(item)} {{ {lines} }}"
+
+
+def _elements(verb: Literal["add", "delete"], item: Set, other: Set | None) -> Iterator[str]:
+    """The command for those elements of a set that `other`, if there is one, has not."""
+    elements = sorted(item.elements - (other.elements if other is not None else frozenset()))
+    if verb == "delete":
+        elements = [_COMMENT.sub("", element).split(" : ")[0] for element in elements]
+    if elements:
+        yield f"{verb} element {_full(item)} {{ {', '.join(elements)} }}"
 
 
 def _moved(old: Chain, new: Chain) -> bool:
@@ -220,6 +224,9 @@ def _read_block(table: tuple[str, str], kind: str, name: str, body: Iterator[str
     if kind not in ("set", "map"):
         return Block(table, kind, name, lines)
     start = next((n for n, line in enumerate(lines) if line.startswith(_ELEMENTS)), len(lines))
+    if any(line.startswith("flags ") and "dynamic" in line for line in lines[:start]):
+        # What packets put in is no part of what is wanted.
+        return Set(table, "set" if kind == "set" else "map", name, lines[:start])
     text = " ".join(lines[start:]).removeprefix(_ELEMENTS).removesuffix("}").strip()
     elements = frozenset(_STATE.sub("", element) for element in _split(text))
     return Set(table, "set" if kind == "set" else "map", name, lines[:start], elements)

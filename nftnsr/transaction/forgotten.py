@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from nftnsr.state.difference import Add, Change, Difference, Remove
 from nftnsr.state.flows import Flows, flows_of, translates
@@ -15,22 +15,27 @@ def forgotten(
 ) -> ForgetFlows | None:
     """The flows of a namespace that must be decided anew; None where there are none.
 
-    They are those of every element that comes, goes or changes; but one that the new elements
-    would translate as it is translated already (its forward moved to another map) may stay. Where
-    the host is led another way, they are all that its tables translate, changed or not: what an
-    undo finds half done may have misled those whose elements are as they should be.
+    They are those of every element that comes, goes or changes; but one that the maps will then
+    translate as it is translated already (its forward moved to another map, or it is with one of
+    several servers that stays) may stay. Where the host is led another way, they are all that its
+    tables translate, changed or not: what an undo finds half done may have misled those whose
+    elements are as they should be.
     """
     here = [d for d in differences if d.namespace == name]
     public = _public(observed[name]) if name != HOST else ()
     flows: list[Flows] = []
-    kept: list[Flows] = []
+    keys: set[str] = set()
     for item, gone, come in filter(None, map(_elements, here)):
-        new = tuple(flows_of(item, come, public))
-        flows += (*flows_of(item, gone, public), *new)
-        kept += new
+        flows += (*flows_of(item, gone, public), *flows_of(item, come, public))
+        keys |= {_key(element) for element in gone | come}
+    kept = [
+        each
+        for item in (_maps(wanted[name]) if keys else ())
+        for each in flows_of(item, [e for e in item.elements if _key(e) in keys], public)
+    ]
     if name == HOST and any(map(_leads, here)):
-        maps = (i for i in (*wanted[HOST].items, *observed[HOST].items) if isinstance(i, Set))
-        flows += (f for each in maps if translates(each) for f in flows_of(each, each.elements))
+        maps = (*_maps(wanted[HOST]), *_maps(observed[HOST]))
+        flows += (f for each in maps for f in flows_of(each, each.elements))
     if lost := frozenset(public) & (_ips(here, Remove) - _ips(here, Add)):
         flows.append(Flows(tuple(sorted(lost, key=lambda a: (a.version, a)))))
     return ForgetFlows(name, tuple(dict.fromkeys(flows)), tuple(kept)) if flows else None
@@ -56,6 +61,14 @@ def _elements(each: Difference) -> tuple[Set, frozenset[str], frozenset[str]] | 
             return new, old.elements - new.elements, new.elements - old.elements
         case _:
             return None
+
+
+def _maps(space: Namespace) -> Iterator[Set]:
+    return (i for i in space.items if isinstance(i, Set) and translates(i))
+
+
+def _key(element: str) -> str:
+    return element.partition(" : ")[0]
 
 
 def _public(space: Namespace) -> tuple[Address_, ...]:

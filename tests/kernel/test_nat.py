@@ -223,6 +223,148 @@ def crc32c(data: bytes) -> int:
     return crc ^ 0xFFFFFFFF
 
 
+# -- several servers, limits, hidden clients -------------------------------------------------
+
+SERVERS = ("10.42.0.10", "10.42.0.11", "10.43.0.10")
+
+
+def clients(count: int) -> list[str]:
+    return [f"198.51.100.{last}" for last in range(10, 10 + count)]
+
+
+def test_each_client_keeps_its_server_and_all_servers_have_clients(net: Net) -> None:
+    net.apply(f"forward = [{{ port = 80, to = {[f'{s}:8080' for s in SERVERS]} }}]")
+    servers = [net.serve(address, 8080) for address in SERVERS]
+    chosen = {c: ask(net, c, (PUBLIC, 80), servers) for c in clients(40)}
+    assert all(seen is not None and seen[1] == c for c, seen in chosen.items())
+    assert {seen[0] for seen in chosen.values() if seen} == set(SERVERS)
+    # Also after a change of something else.
+    net.apply(f"""forward = ["22/tcp", {{ port = 80, to = {[f"{s}:8080" for s in SERVERS]} }}]""")
+    assert {c: ask(net, c, (PUBLIC, 80), servers) for c in clients(10)}.items() <= chosen.items()
+
+
+def test_connections_go_to_the_servers_in_turn(net: Net) -> None:
+    """Whatever the connections of other forwards do: they have turns of their own."""
+    two = f'balance = "round-robin", to = {list(SERVERS[:2])}'
+    net.apply(f"""forward = [
+      {{ port = "80,8000-8010", protocol = "tcp", {two} }}, {{ port = 81, {two} }},
+    ]""")
+    servers = [net.serve(address, port) for port in (80, 8004) for address in SERVERS[:2]]
+    other = [net.serve(address, 81) for address in SERVERS[:2]]
+    turns: list[Seen | None] = []
+    for port in (80, 80, 80, 80, 8004, 8004, 8004, 8004):
+        turns.append(ask(net, CLIENT, (PUBLIC, port), servers))
+        assert ask(net, CLIENT, (PUBLIC, 81), other)
+    names = [seen[0] for seen in turns if seen]
+    assert names[:4] in ([*SERVERS[:2]] * 2, [*SERVERS[1::-1]] * 2)
+    assert names[4:] in ([*SERVERS[:2]] * 2, [*SERVERS[1::-1]] * 2)
+
+
+def test_balanced_forward_has_sources_addresses_and_both_families(net: Net) -> None:
+    servers6 = ("fd00:42::10", "fd00:42::11")
+    to = [f"{s}:6000-6001" for s in SERVERS] + [f"[{s}]:6000-6001" for s in servers6]
+    of = f'from = ["203.0.113.0/24", "::/0"], address = ["{SECOND}", "{PUBLIC6}"]'
+    net.apply(f'forward = [{{ port = "5000-5001", protocol = "udp", {of}, to = {to} }}]')
+    servers = [net.serve(address, 6001, "udp") for address in SERVERS]
+    seen = {ask(net, f"203.0.113.{n}", (SECOND, 5001), servers) for n in range(1, 41)}
+    assert {each[0] for each in seen if each} == set(SERVERS)
+    assert refused(net, CLIENT, (SECOND, 5001), servers)
+    assert refused(net, "203.0.113.9", (PUBLIC, 5001), servers)
+    both = [net.serve(address, 6001, "udp") for address in servers6]
+    seen = {ask(net, f"2001:db8:ffff::{n}", (PUBLIC6, 5001), both) for n in range(1, 41)}
+    assert {each[0] for each in seen if each} == set(servers6)
+
+
+def test_flow_stays_with_its_server_while_that_stays(net: Net) -> None:
+    net.apply(f'forward = [{{ port = 5353, protocol = "udp", to = {list(SERVERS[:2])} }}]')
+    servers = [net.serve(address, 5353, "udp") for address in SERVERS]
+    flows = []
+    for source in clients(12):
+        flow = net.client(source, "udp")
+        flow.connect((PUBLIC, 5353))
+        flow.send(b"ping")
+        (server,), _, _ = select.select(servers[:2], [], [], 5)
+        server.recv(10)
+        flows.append((flow, servers.index(server)))
+    assert {number for _, number in flows} == {0, 1}
+    new = [SERVERS[0], SERVERS[2]]
+    net.apply(f'forward = [{{ port = 5353, protocol = "udp", to = {new} }}]')
+    for flow, number in flows:
+        flow.send(b"ping")
+        (server,), _, _ = select.select(servers, [], [], 5)
+        server.recv(10)
+        if number == 0:
+            assert server is servers[0], "the flow's server stayed"
+        else:
+            assert server is not servers[1], "the flow's server is gone"
+
+
+def test_ruleset_moves_between_all_kinds_of_one_forward(net: Net) -> None:
+    """Chains that verdict maps name come before them, and go after them."""
+    two = list(SERVERS[:2])
+    kinds = [
+        "port = 80, to = '10.42.0.10'",
+        f"port = 80, to = {two}",
+        f"port = 80, to = {two}, balance = 'round-robin', limit = '2/second burst 3'",
+        f"port = 80, to = {two}, hide_client = true, from = ['198.51.100.0/24']",
+        f"port = '80-90', to = {two}, limit = '1/day'",
+        f"port = 80, to = {list(SERVERS)}, address = '{PUBLIC}', limit = '1000/second'",
+    ]
+    servers = [net.serve(address, 80) for address in SERVERS]
+    for before in kinds:
+        for after in kinds:
+            net.apply(f"forward = [{{ {before} }}]")
+            net.apply(f"forward = [{{ {after} }}]")
+            assert ask(net, CLIENT, (PUBLIC, 80), servers), (before, after)
+
+
+@pytest.mark.parametrize(
+    ("source", "same", "other", "public"),
+    [
+        (CLIENT, CLIENT, "198.51.100.8", PUBLIC),
+        # One customer has a whole /64.
+        (CLIENT6, "2001:db8:ffff::8", "2001:db8:ffff:1::7", PUBLIC6),
+    ],
+)
+def test_connections_over_the_limit_are_dropped(
+    net: Net, source: str, same: str, other: str, public: str
+) -> None:
+    net.apply('forward = [{ port = "80-81", limit = "1/day burst 3" }, "82/tcp"]')
+    inside = "192.168.158.2" if public == PUBLIC else "2001:db8:1::2"
+    servers = [net.serve(inside, port) for port in (80, 81, 82)]
+    for port in (80, 81, 80):
+        assert ask(net, source, (public, port), servers)
+    assert refused(net, same, (public, 81), servers)
+    assert ask(net, other, (public, 80), servers)
+    assert ask(net, source, (public, 82), servers)
+    # What a packet left there is no difference, and stays.
+    net.apply('forward = [{ port = "80-81", limit = "1/day burst 3" }, "82-83/tcp"]')
+    assert refused(net, source, (public, 80), servers)
+
+
+def test_inside_is_not_limited(net: Net) -> None:
+    net.apply('forward = [{ port = 80, to = "10.42.0.10", limit = "1/day burst 1" }]')
+    server = net.serve("10.42.0.10", 80)
+    for _ in range(4):
+        assert ask(net, "10.43.0.7", (PUBLIC, 80), [server])
+
+
+def test_server_sees_the_router_where_its_client_is_hidden(net: Net) -> None:
+    several = ["[fd00:42::10]", "[fd00:42::11]"]
+    net.apply(f"""forward = [
+      {{ port = 80, to = "10.42.0.10", hide_client = true }},
+      "81/tcp -> 10.42.0.10:80",
+      {{ port = "90-91", protocol = "udp", to = {several}, hide_client = true }},
+    ]""")
+    server = net.serve("10.42.0.10", 80)
+    assert ask(net, CLIENT, (PUBLIC, 80), [server]) == ("10.42.0.10", "192.168.158.1")
+    assert ask(net, CLIENT, (PUBLIC, 81), [server]) == ("10.42.0.10", CLIENT)
+    both = [net.serve(f"fd00:42::1{n}", 91, "udp") for n in (0, 1)]
+    seen = ask(net, CLIENT6, (PUBLIC6, 91), both)
+    assert seen is not None
+    assert seen[1] == PUBLIC6
+
+
 # -- what a change forgets -----------------------------------------------------------------
 
 ADDRESSED = f'"{SECOND}:5353/udp -> 10.42.0.10:53"'

@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from nftnsr.report.problems import problems_json, problems_text
 from nftnsr.spec import SpecError, parse
 from nftnsr.spec.forwards import short
-from nftnsr.spec.model import Address, Forward, Host, Interface, Ports, Router, Spec, Target
+from nftnsr.spec.model import (
+    HOST_ITSELF,
+    Address,
+    Forward,
+    Host,
+    Interface,
+    Limit,
+    Ports,
+    Rate,
+    Router,
+    Spec,
+    Target,
+)
 from nftnsr.spec.rules.overlaps import Area, Stretch, clashing, overlapping
 
 SOURCES = {
@@ -31,14 +43,26 @@ def forwards(draw: st.DrawFn, k: int, families: list[int], ports: Ports) -> Forw
         target = ip_address(f"10.{k}.0.{last}" if family == 4 else f"fd00:{k:x}::{last:x}")
     candidates = [s for f in families if family in (None, f) for s in SOURCES[f]]
     public = [own(k, f).ip for f in families if family in (None, f)]
+    targets = (Target(target, draw(st.none() | shifted(ports))),)
+    # The host itself, on the same port, has no words in a list.
+    if targets != (HOST_ITSELF,) and draw(st.booleans()):
+        targets += (Target(ip_address(f"10.{k}.0.1" if 4 in families else f"fd00:{k:x}::1")),)
+    limits = st.builds(
+        Limit,
+        st.builds(Rate, st.integers(1, 999999), st.sampled_from(["second", "hour"])),
+        st.integers(1, 999999),
+    )
     return Forward(
         ports=(ports,),
         protocols=draw(st.sampled_from([("tcp",), ("udp",), ("udp", "tcp"), ("sctp",)])),
-        targets=(Target(target, draw(st.none() | shifted(ports))),),
+        targets=targets,
         addresses=tuple(public) if draw(st.booleans()) else (),
         sources=tuple(draw(st.lists(st.sampled_from(candidates), unique=True, max_size=2))),
         name=draw(st.none() | st.just(f"forward {ports}")),
         hairpin=draw(st.booleans()),
+        balance=draw(st.sampled_from(["source", "round-robin"])) if targets[1:] else "source",
+        limit=draw(st.none() | limits),
+        hide_client=draw(st.booleans()),
     )
 
 
@@ -106,7 +130,12 @@ def forward_data(forward: Forward) -> Any:
         "port": ports[0] if len(ports) == 1 else ports,
         "protocol": "+".join(forward.protocols),
         "hairpin": forward.hairpin,
+        "hide_client": forward.hide_client,
     }
+    if len(forward.targets) > 1:
+        data["balance"] = forward.balance
+    if forward.limit is not None:
+        data["limit"] = str(forward.limit)
     if not forward.to_host:
         data["to"] = [t.text for t in forward.targets]
     if forward.addresses:

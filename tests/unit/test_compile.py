@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
 
 import pytest
 from attrs import evolve
 
 from nftnsr.compile import compile_host, compile_router, compile_spec
 from nftnsr.spec.forwards import short
-from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
+from nftnsr.spec.model import Balance, Forward, Host, Limit, Ports, Rate, Router, Spec, Target
 from nftnsr.state.model import (
     HOST,
     Address,
@@ -145,6 +146,68 @@ def test_public_address_of_a_forward_is_a_part_of_its_key() -> None:
         "meta l4proto { tcp, udp } dnat ip to ip saddr . ip daddr . meta l4proto . th dport "
         "map @forward_ipv4_sources_addresses",
     ]
+
+
+SEVERAL = tuple(Target(ip_address(f"10.42.0.{n}"), Ports(80, 80)) for n in (1, 2))
+
+
+def balanced(port: int, balance: Balance = "source", **more: Any) -> Forward:
+    return Forward((Ports(port, port),), targets=SEVERAL, balance=balance, **more)
+
+
+def test_balanced_forwards_share_the_choice_of_their_server() -> None:
+    router = only4(forwarding(balanced(443), balanced(444)))
+    assert sets(router) == {
+        "balance_ipv4": {f"tcp . {port} : goto by_source_2_ipv4" for port in (443, 444)},
+        "server_1_ipv4": {f"tcp . {port} : 10.42.0.1 . 80" for port in (443, 444)},
+        "server_2_ipv4": {f"tcp . {port} : 10.42.0.2 . 80" for port in (443, 444)},
+    }
+    assert rules(router, "prerouting") == (
+        "ip daddr 192.0.2.10 meta l4proto . th dport vmap @balance_ipv4",
+    )
+    assert rules(router, "by_source_2_ipv4") == (
+        "jhash ip saddr mod 2 seed 0x6e6674 "
+        "vmap { 0 : goto server_1_ipv4, 1 : goto server_2_ipv4 }",
+    )
+    assert rules(router, "server_2_ipv4") == (
+        "dnat ip to meta l4proto . th dport map @server_2_ipv4",
+    )
+
+
+def test_each_forward_has_a_turn_of_its_own() -> None:
+    router = only4(forwarding(balanced(443, "round-robin"), balanced(444, "round-robin")))
+    assert sets(router)["balance_ipv4"] == {
+        "tcp . 443 : goto in_turn_tcp_443_ipv4",
+        "tcp . 444 : goto in_turn_tcp_444_ipv4",
+    }
+    assert rules(router, "in_turn_tcp_444_ipv4")[0].startswith("numgen inc mod 2 vmap ")
+
+
+def test_limit_jumps_to_the_buckets_of_its_forward_first_of_all() -> None:
+    limit = Limit(Rate(20, "minute"), 50)
+    router = only4(forwarding(Forward((Ports(22, 22),), limit=limit), balanced(443, limit=limit)))
+    assert sets(router)["limit_ipv4"] == {
+        "0.0.0.0/0 . 192.0.2.10 . tcp . 22 : jump limit_tcp_22_ipv4",
+        "0.0.0.0/0 . 192.0.2.10 . tcp . 443 : jump limit_tcp_443_ipv4",
+    }
+    assert rules(router, "prerouting")[0] == (
+        'iifname "ens3" ip saddr . ip daddr . meta l4proto . th dport vmap @limit_ipv4'
+    )
+    assert rules(router, "limit_tcp_22_ipv4") == (
+        "update @limited_tcp_22_ipv4 { ip saddr limit rate over 20/minute burst 50 packets } drop",
+    )
+    # 50 tokens at 20 a minute.
+    assert "timeout 150s" in text(router)
+
+
+def test_hidden_client_is_told_by_what_it_asked_for() -> None:
+    router = only4(forwarding(Forward((Ports(25, 25),), sources=OFFICE, hide_client=True)))
+    assert sets(router)["hidden_ipv4"] == {"203.0.113.0/24 . 192.0.2.10 . tcp . 25"}
+    assert rules(router, "postrouting")[-1] == (
+        'iifname "ens3" oifname "vens3" meta l4proto { tcp, udp } '
+        "ct original ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst "
+        "@hidden_ipv4 masquerade"
+    )
 
 
 def test_sctp_is_spoken_of_only_where_it_is_used() -> None:

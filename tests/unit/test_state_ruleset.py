@@ -172,17 +172,47 @@ def test_map_of_another_type_is_made_anew_around_the_rules_that_name_it() -> Non
     lines = batch((Table(*T), retyped, PREROUTING), BASE).splitlines()
     order = [" ".join(line.split()[:2]) for line in lines]
     assert order == [
-        "flush chain", "delete map", "add map", "add element", "add chain", "add rule",
+        "flush chain", "delete map", "add map", "add chain", "add element", "add rule",
     ]  # fmt: skip
 
 
-def test_removed_map_goes_after_the_chain_that_names_it() -> None:
+def test_removed_map_goes_after_the_rules_that_name_it() -> None:
     lines = batch((Table(*T),), BASE).splitlines()
     assert lines == [
         "flush chain inet nftnsr prerouting",
-        "delete chain inet nftnsr prerouting",
         "delete map inet nftnsr forwards",
+        "delete chain inet nftnsr prerouting",
     ]
+
+
+def test_chain_comes_before_the_elements_that_name_it_and_goes_after_them() -> None:
+    verdicts = Set(T, "map", "balance", ("type inet_proto . inet_service : verdict",))
+    to = {c: evolve(verdicts, elements=frozenset({f"tcp . 80 : goto {c}"})) for c in ("a", "b")}
+    chain = {c: Chain(T, c, "", ("accept",)) for c in ("a", "b")}
+    table = Table(*T)
+    assert batch((table, to["b"], chain["b"]), (table, to["a"], chain["a"])).splitlines() == [
+        "flush chain inet nftnsr a",
+        "delete element inet nftnsr balance { tcp . 80 }",
+        "delete chain inet nftnsr a",
+        "add chain inet nftnsr b",
+        "add element inet nftnsr balance { tcp . 80 : goto b }",
+        "add rule inet nftnsr b accept",
+    ]
+
+
+def test_what_packets_put_into_a_set_is_no_part_of_it() -> None:
+    listing = """table inet nftnsr {
+\tset limited {
+\t\ttype ipv4_addr
+\t\tsize 65535
+\t\tflags dynamic,timeout
+\t\ttimeout 1m
+\t\telements = { 192.0.2.1 limit rate over 1/day burst 3 packets expires 59s }
+\t}
+}
+"""
+    lines = ("type ipv4_addr", "size 65535", "flags dynamic,timeout", "timeout 1m")
+    assert read_listing(listing) == (Table(*T), Set(T, "set", "limited", lines))
 
 
 def test_table_with_other_flags_is_made_anew() -> None:

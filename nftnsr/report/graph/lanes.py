@@ -58,8 +58,7 @@ def _grouped(forwards: Iterable[Forward], router: Router) -> list[list[Forward]]
     """Forwards that differ in nothing but the ports that are asked for, the host's first."""
     groups: dict[object, list[Forward]] = {}
     for each in forwards:
-        servers = _targets(each, router)
-        key = (servers, each.addresses, each.sources, each.hairpin, each.name)
+        key = evolve(each, ports=(), protocols=(), targets=_targets(each, router))
         groups.setdefault(key, []).append(each)
     return sorted(groups.values(), key=lambda g: _targets(g[0], router)[0].address is not None)
 
@@ -95,6 +94,10 @@ def _notes(router: Router, forward: Forward) -> Iterator[str]:
         yield f"at {listed([str(ip) for ip in forward.addresses])}"
     if forward.sources:
         yield f"from {listed([str(n) for n in forward.sources])}"
+    if forward.limit is not None:
+        yield f"at most {forward.limit.rate}"
+    if forward.hide_client:
+        yield "as the router"
     if router.hairpin and not forward.hairpin:
         yield "from outside only"
 
