@@ -18,6 +18,15 @@ _GIVEN = "1"  # IN6_ADDR_GEN_MODE_NONE: the veth's link-local next hops are give
 
 
 def router_sysctls(router: Router) -> Iterator[Sysctl]:
+    """What is implied, with what the spec says in its stead, and what it says besides."""
+    said = {each.path: each.value for each in router.sysctls}
+    implied = tuple(_implied(router))
+    yield from (Sysctl(s.path, said.get(s.path, s.value)) for s in implied)
+    known = {s.path for s in implied}
+    yield from (Sysctl(path, value) for path, value in said.items() if path not in known)
+
+
+def _implied(router: Router) -> Iterator[Sysctl]:
     uplink, veth = router.uplink, router.host.peer
     yield Sysctl("net/ipv4/ip_forward", "1")
     # Without it, taking the first address of a prefix away takes the others with it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import ParamSpec, TypeVar, assert_never
 
 from attrs import define, field
@@ -109,6 +109,16 @@ class Machine:
     def normal_form(self, wanted: State) -> State:
         """`wanted` in the words in which this kernel answers; its rulesets are proved to load."""
         return State({n: self._normal(space) for n, space in wanted.namespaces.items()})
+
+    def refused(self, settings: Iterable[Sysctl]) -> tuple[tuple[Sysctl, str], ...]:
+        """Settings that a new namespace does not take, with the reasons: tried in a scratch one."""
+        with namespaces.Room.scratch() as room:
+            return room.run(lambda: tuple(sysctl.trial(settings)))
+
+    def usual(self, paths: Iterable[str]) -> tuple[Sysctl, ...]:
+        """What these settings are in a new namespace."""
+        with namespaces.Room.scratch() as room:
+            return room.run(lambda: tuple(sysctl.usual(paths)))
 
     def is_ours(self, namespace: str) -> bool:
         """Whether a namespace of this name exists and bears nftnsr's mark."""

@@ -56,6 +56,40 @@ def write(settings: Iterable[Sysctl]) -> None:
         raise KernelError("; ".join(refusals))
 
 
+def trial(settings: Iterable[Sysctl]) -> Iterator[tuple[Sysctl, str]]:
+    """Those that the calling thread's namespace, a scratch one, does not take, with the reason."""
+    for setting in settings:
+        path = ROOT / _of_new_link(setting.path)
+        try:
+            writable = path.stat().st_mode & 0o200
+            if not path.is_file():
+                yield setting, "it is no setting, but a directory of settings"
+            elif not writable:
+                yield setting, "only the machine's first namespace can change it, for all of them"
+            else:
+                path.write_text(setting.value)
+                if (held := _value(path)) != setting.value:
+                    yield setting, f"the kernel makes {held} of that value"
+        except FileNotFoundError:
+            yield setting, "this kernel has no such setting"
+        except OSError as error:
+            yield setting, f"the kernel refuses the value ({error.strerror})"
+
+
+def usual(paths: Iterable[str]) -> Iterator[Sysctl]:
+    """What settings are in the calling thread's namespace, a scratch one, and for a new link."""
+    for path in paths:
+        yield from (Sysctl(path, s.value) for s in read([_of_new_link(path)]))
+
+
+def _of_new_link(path: str) -> str:
+    """The setting with which links begin, for one of a link that is not there."""
+    net, family, kind, *rest = path.split("/")
+    if len(rest) > 1 and kind in ("conf", "neigh") and rest[0] not in ("all", "lo"):
+        rest[0] = "default"
+    return "/".join((net, family, kind, *rest))
+
+
 def has_ipv6() -> bool:
     """Whether this kernel has IPv6 at all (it is absent after `ipv6.disable=1`)."""
     return (ROOT / "net/ipv6").is_dir()

@@ -21,6 +21,7 @@ from .model import (
     Router,
     RoutingRule,
     Service,
+    Setting,
     StaticNeighbour,
     StaticRoute,
 )
@@ -108,6 +109,7 @@ class RouterDraft:
     routes: Many[StaticRoute]
     rules: Many[RoutingRule]
     neighbours: Many[StaticNeighbour]
+    sysctls: Many[Setting]
     host: HostDraft | None  # None: there is no such table, and that has been reported
     filter: FilterDraft
     settings: Mapping[str, Any]
@@ -124,6 +126,7 @@ class RouterDraft:
             routes=self.routes.values,
             rules=self.rules.values,
             neighbours=self.neighbours.values,
+            sysctls=tuple(sorted(self.sysctls.values, key=lambda setting: setting.path)),
             host=self.host.finished(),
             filter=self.filter.finished(),
             **self.settings,

@@ -43,6 +43,7 @@ class Kind(Enum):
     ADDRESS = auto()
     ROUTE_TYPE = auto()
     ROUTING_TABLE = auto()
+    SYSCTLS = auto()
     MTU = auto()
     MAC = auto()
     ALTNAMES = auto()
@@ -225,6 +226,13 @@ ROUTER_KEYS: Final = _by_name(
         Kind.NEIGHBOURS,
         "Static neighbours of the router, in the words of ip-neighbour(8).",
         '["192.0.2.77 lladdr 02:00:00:00:00:77"]',
+    ),
+    Key(
+        "sysctls",
+        Kind.SYSCTLS,
+        "Kernel settings of the router's namespace, by the names that sysctl(8) takes; they "
+        "override those that are implied.",
+        '{ "net.netfilter.nf_conntrack_udp_timeout" = 60 }',
     ),
     Key(
         "filter",

@@ -150,6 +150,14 @@ class AddressOptions:
 
 
 @frozen
+class Setting:
+    """A kernel setting of the router's namespace, by its path below /proc/sys."""
+
+    path: str
+    value: str
+
+
+@frozen
 class StaticRoute:
     """A route of the router's namespace; its fields are those of ip-route(8)."""
 
@@ -318,6 +326,7 @@ class Router:
     routes: tuple[StaticRoute, ...] = ()
     rules: tuple[RoutingRule, ...] = ()
     neighbours: tuple[StaticNeighbour, ...] = ()
+    sysctls: tuple[Setting, ...] = ()  # by path; what is implied gives way to them
 
     @property
     def connected(self) -> tuple[Interface, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import filter, phrases, values
+from . import filter, phrases, sysctls, values
 from .addresses import Addresses
 from .draft import HostDraft, Many, RouterDraft
 from .forward_tables import Forwards
@@ -90,6 +90,7 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         routes=table.array("routes", Routes(faults), "an array of routes"),
         rules=table.texts("rules", phrases.rule),
         neighbours=table.texts("neighbours", phrases.neighbour),
+        sysctls=sysctls.read(table),
         host=None if host is None else _host((*path, "host"), host, faults),
         filter=filter.read((*path, "filter"), table.table("filter") or {}, faults),
         settings=table.settings,

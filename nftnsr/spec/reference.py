@@ -7,12 +7,15 @@ test fails.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
 from .schema import Schema, schema
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @frozen
@@ -90,7 +93,8 @@ def toml(value: Any) -> str:
     """A value as TOML; what JSON writes of strings, numbers and booleans is TOML, too."""
     match value:
         case dict():
-            return "{ " + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + " }"
+            pairs = ((k if _BARE.fullmatch(k) else toml(k), toml(v)) for k, v in value.items())
+            return "{ " + ", ".join(f"{key} = {each}" for key, each in pairs) + " }"
         case list():
             return "[" + ", ".join(map(toml, value)) + "]"
         case _:

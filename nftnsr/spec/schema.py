@@ -188,6 +188,12 @@ def _value(key: Key) -> Schema:
             return {"enum": ["unicast", "blackhole", "unreachable", "prohibit"]}
         case Kind.ROUTING_TABLE:
             return _integer(1, 2**32 - 1)
+        case Kind.SYSCTLS:
+            # Unquoted, the dots of a name make tables in tables.
+            return {
+                "type": "object",
+                "additionalProperties": {"type": ["integer", "string", "object"]},
+            }
         case Kind.MTU:
             return _integer(68, 65535)
         case Kind.MAC:

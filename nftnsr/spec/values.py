@@ -295,3 +295,24 @@ def duration(text: str) -> int:
     if seconds >= 2**32 - 1:
         raise unreadable(f"duration {quoted(text)} is too long", "leave it out: for ever")
     return seconds
+
+
+def sysctl_words(text: str) -> tuple[str, ...]:
+    """The words of `net.ipv4.conf.eth0/100.rp_filter`, or of `net/ipv4/conf/eth0.100/rp_filter`.
+
+    As sysctl(8) has it: whichever of "." and "/" comes first separates, the other one stands for
+    it in the name of a link.
+    """
+    slash = "/" in text and ("." not in text or text.index("/") < text.index("."))
+    swapped = text if slash else text.translate(str.maketrans("/.", "./"))
+    return tuple(swapped.split("/"))
+
+
+def sysctl_path(words: tuple[str, ...]) -> str:
+    """The path below /proc/sys of a setting that belongs to a network namespace."""
+    name = quoted(".".join(word.replace(".", "/") for word in words))
+    if any(not w or w in (".", "..") or "/" in w or not w.isprintable() for w in words):
+        raise unreadable(f"{name} is no name of a setting", 'write "net.ipv4.tcp_syncookies"')
+    if words[0] != "net" or len(words) < 3:
+        raise unreadable(f"{name} is no setting of a network namespace", "those begin with net.")
+    return "/".join(words)

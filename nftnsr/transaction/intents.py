@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_interface
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from nftnsr.compile.addressing import router_links
 from nftnsr.compile.families import families
 from nftnsr.compile.handover import places
 from nftnsr.compile.routing import router_routes
+from nftnsr.compile.sysctl import router_sysctls
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.scope import Scope
 from nftnsr.spec.model import Router, Spec
@@ -64,7 +65,7 @@ def _intent(
     changes = {r.name: _Change.of(r, kept[r.name], found, compiled[HOST]) for r in spec.routers}
     released = _host(tuple(i for change in changes.values() for i in change.released))
     handovers = (handed(machine, r, found) for r in spec.routers)
-    resets = (_reset(router, kept[router.name]) for router in spec.routers)
+    resets = (_reset(machine, router, kept[router.name]) for router in spec.routers)
     wanted = State.union((compiled, *resets, released, *handovers))
     ours = State.union(r.applied for r in kept.values() if r is not None)
     # What the uplinks are known by from now on: a crash may leave one under another name.
@@ -72,13 +73,25 @@ def _intent(
     return Intent("apply", goal, {n: c.record for n, c in changes.items()}), found
 
 
-def _reset(router: Router, record: Record | None) -> State:
-    """What the last spec said of the uplink, and this one leaves as it was before the first."""
-    before = None if record is None else record.before[HOST].link(router.uplink)
-    applied = None if record is None else record.applied[router.name].link(router.uplink)
+def _reset(machine: Machine, router: Router, record: Record | None) -> State:
+    """What the last spec said, and this one leaves as it was before the first, or as it is new."""
+    if record is None:
+        return State({})
+    gone = {i.name for i in record.applied[router.name].items if isinstance(i, Link)}
+    gone -= {link.name for link in router_links(router)}
+    said = (i for i in record.applied[router.name].items if isinstance(i, Sysctl))
+    lasting = {i.path for i in said if not any(_on(i, dev) for dev in gone)}
+    unsaid = sorted(lasting - {each.path for each in router_sysctls(router)})
+    settings = machine.usual(unsaid) if unsaid else ()
+    return State({router.name: Namespace((*_shape(router, record), *settings))})
+
+
+def _shape(router: Router, record: Record) -> Iterator[Link]:
+    before = record.before[HOST].link(router.uplink)
+    applied = record.applied[router.name].link(router.uplink)
     (wanted,) = (link for link in router_links(router) if link.name == router.uplink)
     if before is None or applied is None:
-        return State({})
+        return
 
     def field(name: str) -> Any:
         said = getattr(wanted, name)
@@ -86,8 +99,7 @@ def _reset(router: Router, record: Record | None) -> State:
             getattr(before, name) if said is None and getattr(applied, name) is not None else said
         )
 
-    link = evolve(wanted, mac=field("mac"), mtu=field("mtu"), altnames=field("altnames"))
-    return State({router.name: Namespace((link,))})
+    yield evolve(wanted, mac=field("mac"), mtu=field("mtu"), altnames=field("altnames"))
 
 
 def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State]:

@@ -233,6 +233,8 @@ class _Planner:
         if name == HOST and isinstance(item, Route | PolicyRule):
             return _HOST
         devs = _devs(item)
+        if isinstance(item, Sysctl) and item.path.startswith("net/netfilter/"):
+            return _VETH  # they come with connection tracking, which the ruleset asks for
         if not devs:
             return _SETUP
         return _BURST if any((name, dev) in self.moves for dev in devs) else _VETH

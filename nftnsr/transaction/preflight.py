@@ -8,9 +8,9 @@ from shlex import quote
 from attrs import frozen
 
 from nftnsr.kernel.machine import Machine
-from nftnsr.report.words import namespace_words
+from nftnsr.report.words import namespace_words, sysctl_name
 from nftnsr.spec.model import Router, Spec
-from nftnsr.state.model import HOST, Link, State
+from nftnsr.state.model import HOST, Link, State, Sysctl
 from nftnsr.transaction import records
 
 
@@ -38,6 +38,7 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
             foreign=True,
         )
         return
+    yield from _settings(machine, router)
     if found[HOST].link(router.uplink) is None and found[name].link(router.uplink) is None:
         yield _no_uplink(machine, router)
     yield from _enslaved(router.uplink, found)
@@ -45,6 +46,17 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
     for space in (HOST, name):
         yield from _taken(machine, router, space, wanted, found)
     yield from _routes(machine, router, wanted, found)
+
+
+def _settings(machine: Machine, router: Router) -> Iterator[Obstacle]:
+    """Settings that this kernel does not take; those that are implied, every kernel has."""
+    said = tuple(Sysctl(each.path, each.value) for each in router.sysctls)
+    for setting, reason in machine.refused(said) if said else ():
+        what = f"sysctl {sysctl_name(setting.path)} = {setting.value}"
+        yield Obstacle(
+            f'router "{router.name}": {what}: {reason}',
+            f"change `sysctls` in [router.{router.name}]",
+        )
 
 
 def _no_uplink(machine: Machine, router: Router) -> Obstacle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from ..draft import RouterDraft
 from ..problems import Fault, Path
 from ..words import quoted
 
+_OF_LINK: Final = re.compile(r"net/[^/]+/(?:conf|neigh)/([^/]+)/.*")
 _IPV6_MTU: Final = 1280  # the least for IPv6 (RFC 8200, section 5): below, the kernel ends it
 
 
@@ -17,6 +19,7 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
     yield from _altnames(router)
     ipv6 = any(item.value.version == 6 for item in router.addresses)
     yield from _mtu(router.path, router.settings, ipv6)
+    yield from _sysctls(router)
     if router.host is not None:
         yield from _mtu(router.host.path, router.host.settings, ipv6)
         mine, theirs = router.settings.get("mac"), router.host.settings.get("mac")
@@ -56,6 +59,24 @@ def _altnames(router: RouterDraft) -> Iterator[Fault]:
         if first is not name.path:
             message = f"{quoted(name.value)} is the name of an interface of this router already"
             yield Fault(name.path, message, also=first)
+
+
+def _sysctls(router: RouterDraft) -> Iterator[Fault]:
+    host = router.host
+    links = [router.uplink, None if host is None else host.peer]
+    known = {"all", "default", "lo", *(link.value for link in links if link is not None)}
+    seen: dict[str, Path] = {}
+    for item in router.sysctls:
+        path = item.value.path
+        first = seen.setdefault(path, item.path)
+        if first is not item.path:
+            name = ".".join(word.replace(".", "/") for word in path.split("/"))
+            yield Fault(item.path, f"{name} is set twice", on_key=True, also=first)
+        of_link = _OF_LINK.fullmatch(path)
+        if of_link and of_link[1] not in known and None not in links:
+            message = f"{quoted(of_link[1])} is no link of the router"
+            hint = f"it has {', '.join(sorted(known))}"
+            yield Fault(item.path, message, hint, on_key=True)
 
 
 def _mtu(path: Path, settings: Mapping[str, Any], ipv6: bool) -> Iterator[Fault]:
