@@ -11,12 +11,12 @@ from nftnsr.report.graph import picture
 from nftnsr.report.graph.lanes import lanes
 from nftnsr.spec.model import Router, Spec
 from tests.strategies import routers
-from tests.unit.test_graph import overflowing
+from tests.unit.test_graph import illegible
 
 
 @given(routers("lan"), routers("wan"))
-def test_no_word_leaves_the_picture_of_any_routers(one: Router, other: Router) -> None:
-    assert not list(overflowing(Spec((one, other))))
+def test_every_word_has_its_place_in_the_picture_of_any_routers(one: Router, other: Router) -> None:
+    assert not list(illegible(Spec((one, other))))
 
 
 @given(routers())

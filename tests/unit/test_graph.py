@@ -16,9 +16,20 @@ from attrs import evolve
 
 from nftnsr.report.graph import Format, picture
 from nftnsr.report.graph.facts import drawn
-from nftnsr.report.graph.ink import NOTE, width
+from nftnsr.report.graph.ink import NOTE, TITLE, width
 from nftnsr.report.graph.lanes import lanes
-from nftnsr.spec.model import Blocklist, Filter, Forward, Host, Ports, Router, Spec, Target
+from nftnsr.spec.model import (
+    Blocklist,
+    Egress,
+    Filter,
+    Forward,
+    Host,
+    Ports,
+    Router,
+    Service,
+    Spec,
+    Target,
+)
 from tests.tools import need
 
 ROOT = Path(__file__).parents[2]
@@ -147,9 +158,16 @@ def test_duties_are_those_of_the_spec() -> None:
     assert drawn(free).duties == ("forwards work from inside, too", "answers NDP for 2001:db8::2")
     bare = evolve(free, hairpin=False, proxy_ndp=False)
     assert drawn(bare).duties == ()
-    asked = Filter(bogons=True, blocklists=(Blocklist("spam", "spam.txt", (), "spam.txt"),))
+    asked = Filter(
+        input=(Service((Ports(53, 53),), ("tcp", "udp")),),
+        egress=(Egress(NETWORK, ports=(Ports(80, 80),)), Egress(NETWORK, ports=(Ports(81, 81),))),
+        bogons=True,
+        blocklists=(Blocklist("spam", "spam.txt", (), "spam.txt"),),
+    )
     assert drawn(evolve(bare, filter=asked, mss_clamp=True)).duties == (
         "kept out: bogons, list spam",
+        "open of its own: ping, 53/tcp, 53/udp",
+        "only some ways out: 10.42.0.0/16",
         "TCP is told what fits through the uplink",
     )
 
@@ -202,7 +220,7 @@ def test_several_routers_stand_below_each_other_in_one_machine() -> None:
     both = picture(Spec((other, PLAIN)))
     assert both.count(">this machine<") == both.count(">internet<") == both.count(">host<") == 1
     assert both.index(">namespace lan<") < both.index(">namespace wan<")
-    assert not list(overflowing(Spec((other, PLAIN))))
+    assert not list(illegible(Spec((other, PLAIN))))
 
 
 WIDE = evolve(
@@ -218,22 +236,36 @@ WIDE = evolve(
 )
 
 
-@pytest.mark.parametrize("router", [PLAIN, BOTH, WIDE], ids=["plain", "both", "wide"])
-def test_no_word_leaves_its_picture(router: Router) -> None:
-    assert not list(overflowing(Spec((router,))))
+CROWDED = evolve(
+    BOTH,
+    forward=(forward(22), forward(80, "10.42.0.1"), forward(81, "10.50.0.1")),
+    host=evolve(
+        BOTH.host,
+        networks=(NETWORK, *(ip_network(f"10.{n}.0.0/16") for n in range(50, 80))),
+    ),
+)  # fmt: skip
 
 
-def overflowing(spec: Spec) -> Iterator[str]:
-    """The words that are not wholly inside the picture."""
+@pytest.mark.parametrize("router", [PLAIN, BOTH, WIDE, CROWDED])
+def test_every_word_has_its_place(router: Router) -> None:
+    assert not list(illegible(Spec((router,))))
+
+
+def illegible(spec: Spec) -> Iterator[str]:
+    """The words that are not wholly inside the picture, or run into others."""
     root = ElementTree.fromstring(picture(spec))
     _, _, wide, high = map(float, root.attrib["viewBox"].split())
+    placed: list[tuple[float, float, float]] = []
     for each in root.iter(f"{SVG}text"):
         x, y = float(each.attrib["x"]), float(each.attrib["y"])
-        quiet = each.attrib.get("class") in ("note", "title")
-        long = width(each.text or "", NOTE) if quiet else width(each.text or "")
+        cell = {"note": NOTE, "title": TITLE}.get(each.attrib.get("class", ""))
+        long = width(each.text or "", cell) if cell else width(each.text or "")
         left = x - long / 2 if each.attrib.get("text-anchor") == "middle" else x
-        if left < 0 or left + long > wide or not 0 < y < high:
+        near = (p for p in placed if abs(p[0] - y) < 12)  # the height of a line, and less
+        into = any(left < end and start < left + long for _, start, end in near)
+        if into or left < 0 or left + long > wide or not 0 < y < high:
             yield each.text or ""
+        placed.append((y, left, left + long))
 
 
 # -- the command -----------------------------------------------------------------------------

@@ -96,6 +96,8 @@ def test_any_text_comes_out_of_roff_as_it_went_in() -> None:
     text = shown(page("X", 1, DATE, "x", [section("ONE", paragraph("...")), *parts]))
     assert all(line in text for line in lines)
     assert ".first -- \\e code last" in text
+    # Else groff makes it a hyphen, which no shell takes for an option's.
+    assert bold("--all") == r"\fB\-\-all\fR"
 
 
 # -- completions -----------------------------------------------------------------------------

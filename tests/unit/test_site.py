@@ -59,11 +59,12 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 def _commands() -> Iterator[tuple[str, str]]:
     """(page, command) of every command of nftnsr in a block or in the text of a page."""
-    for path in PAGES:
+    for path in (ROOT / "README.md", *PAGES):
         text = path.read_text(encoding="utf-8")
         blocks = [b for b in _FENCE.findall(text) if b.startswith(("```sh", "```console"))]
         lines = [line.removeprefix("# ") for block in blocks for line in block.splitlines()]
-        inline = re.findall(r"`(nftnsr [^`]+)`", _FENCE.sub("", text))
+        # What has brackets or bars is no command, but how commands are written.
+        inline = re.findall(r"`(nftnsr [^`\[|]+)`", _FENCE.sub("", text))
         yield from ((path.name, c) for c in (*lines, *inline) if c.startswith("nftnsr "))
 
 

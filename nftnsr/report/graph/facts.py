@@ -9,7 +9,7 @@ from attrs import frozen
 
 from nftnsr.compile import routing
 from nftnsr.compile.families import families
-from nftnsr.report.graph.lanes import Kind, Lane, lanes, listed
+from nftnsr.report.graph.lanes import Kind, Lane, lanes, listed, ports_lines
 from nftnsr.spec.model import Network, Router
 
 _MOST: Final = 6  # lines of one list
@@ -99,6 +99,11 @@ def _duties(router: Router) -> Iterator[str]:
     shut_out = [f"list {b.name}" for b in router.filter.blocklists]
     if shut_out := ["bogons"] * router.filter.bogons + shut_out:
         yield f"kept out: {listed(shut_out)}"
+    if router.filter.input is not None:
+        own = ["ping"] * router.filter.ping + list(ports_lines(router.filter.input))
+        yield f"open of its own: {listed(own or ['nothing'])}"
+    if limited := dict.fromkeys(str(each.source) for each in router.filter.egress):
+        yield f"only some ways out: {listed(list(limited))}"
     if router.mss_clamp:
         yield "TCP is told what fits through the uplink"
     if router.hairpin and router.forward:

@@ -13,7 +13,8 @@ from unicodedata import east_asian_width
 
 SIZE: Final = 13  # of the words, in units of the picture
 LINE: Final = 18  # from one line of words to the next
-NOTE: Final = 6.4  # width of a character of a note, 12 high; of the titles, about
+NOTE: Final = 6.4  # width of a character of a note, about
+TITLE: Final = 8.6  # of a title
 _CELL: Final = SIZE * 0.61  # the same of all else; DejaVu Sans Mono and Menlo have 0.602
 
 Anchor = Literal["start", "middle", "end"]

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from attrs import evolve, frozen
 
 from nftnsr.compile.families import families, family
-from nftnsr.spec.model import Address, Forward, Network, Ports, Router, Target
+from nftnsr.spec.model import Address, Forward, Network, Ports, Router, Service, Target
 
 Kind = Literal["forward", "more", "open", "outward"]
 
@@ -145,7 +145,7 @@ def _outward(router: Router) -> Iterator[Lane]:
         yield Lane("outward", behind, tuple(notes))
 
 
-def ports_lines(forwards: Iterable[Forward]) -> tuple[str, ...]:
+def ports_lines(forwards: Iterable[Forward | Service]) -> tuple[str, ...]:
     """`22, 80, 8000-8009/tcp`: a line for each protocol, neighbours joined, many cut."""
     by_protocol: dict[str, list[Ports]] = {}
     for each in forwards:

@@ -16,6 +16,7 @@ from nftnsr.report.graph.facts import Drawn, End, description
 from nftnsr.report.graph.ink import (
     LINE,
     NOTE,
+    TITLE,
     Anchor,
     arrow,
     box,
@@ -25,7 +26,7 @@ from nftnsr.report.graph.ink import (
     width,
     words,
 )
-from nftnsr.report.graph.lanes import Lane
+from nftnsr.report.graph.lanes import Lane, shortened
 from nftnsr.spec.model import Network
 
 _MARGIN: Final = 16
@@ -82,14 +83,6 @@ def _columns(routers: Sequence[Drawn]) -> Columns:
         [*(w for lane in lanes for w in lane.label if lane.kind != "outward"),
          *(g for r in routers for g in r.gateways)]
     )  # fmt: skip
-    cards = widest(
-        w for r in routers for end in (r.uplink, r.router) for w in (end.name, *end.lines)
-    )
-    notes = widest(
-        [*(w for lane in lanes for w in lane.notes),
-         *(w for r in routers for w in (*r.duties, f"namespace {r.name}"))],
-        NOTE,
-    )  # fmt: skip
     host = widest(
         [*(w for r in routers for w in (r.host.name, *r.host.lines)),
          *(lane.target for lane in lanes if lane.place is None)]
@@ -100,11 +93,26 @@ def _columns(routers: Sequence[Drawn]) -> Columns:
     )  # fmt: skip
     internet = (_MARGIN, float(_MARGIN + _INTERNET))
     left = internet[1] + max(before, 90) + 3 * _PAD
-    right = left + max(cards + 4 * _PAD, notes + 2 * _PAD)
+    right = left + _space_width(routers)
     near = right + 4 * _PAD
     far = near + max(host, width("and behind it", NOTE)) + 3 * _PAD
     last = (far + 2 * _PAD, far + 4 * _PAD + behind) if behind else (far, far)
     return Columns(internet, (left, right), (near, far), last)
+
+
+def _space_width(routers: Sequence[Drawn]) -> float:
+    """What the titles, cards and notes of the namespaces need."""
+    cards = widest(
+        w for r in routers for end in (r.uplink, r.router) for w in (end.name, *end.lines)
+    )
+    notes = [w for r in routers for lane in r.lanes for w in lane.notes]
+    notes += [w for r in routers for w in r.duties]
+    text = max(widest(map(_title, routers), TITLE), widest(notes, NOTE))
+    return max(cards + 4 * _PAD, text + 2 * _PAD)
+
+
+def _title(router: Drawn) -> str:
+    return f"namespace {shortened(router.name)}"
 
 
 def _backdrop(columns: Columns, bottom: float) -> Iterator[str]:
@@ -128,10 +136,13 @@ def _height(router: Drawn) -> float:
 
 
 def _upper(router: Drawn) -> float:
-    ends = _end_height(router.uplink) + _end_height(router.router) + 2 * _PAD
-    own = _HEAD + ends + len(router.duties) * LINE + 6
-    quiet = len(router.quiet) * (_HEAD + _PAD) + _HEAD
-    return max(own, _HEAD + ends - _end_height(router.router) + _end_height(router.host), quiet)
+    """Down to the first arrow: the uplink's card, and below it the longest column."""
+    longest = max(
+        _end_height(router.router) + len(router.duties) * LINE + _PAD + 6,
+        _end_height(router.host),
+        len(router.quiet) * (_HEAD + _PAD),
+    )
+    return _HEAD + _end_height(router.uplink) + _PAD + longest
 
 
 def _end_height(end: End) -> float:
@@ -146,7 +157,7 @@ def _lane_height(lane: Lane) -> float:
 def _band(router: Drawn, columns: Columns, y: float) -> Iterator[str]:
     left, right = columns.space
     yield box(left, y, right - left, _height(router), "space")
-    yield words(left + _PAD, y + 23, f"namespace {router.name}", "title")
+    yield words(left + _PAD, y + 23, _title(router), "title")
     yield from _interfaces(router, columns, y + _HEAD)
     y += _upper(router)
     place: Network | None = None
