@@ -49,7 +49,7 @@ def same(one: Ruleset, other: Ruleset) -> bool:
 @given(routers(), routers())
 @example(ROUTERS["article"], ROUTERS["home-lab"])
 @example(ROUTERS["home-lab"], ROUTERS["kubernetes-node"])
-@example(ROUTERS["kubernetes-node"], ROUTERS["kubernetes-node"])
+@example(ROUTERS["kubernetes-node"], ROUTERS["ipv4-only"])
 @in_one_box
 def test_batch_ends_where_a_fresh_load_ends(one: Router, other: Router) -> None:
     first = normal_form(compile_router(one).ruleset)
