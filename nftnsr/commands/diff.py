@@ -28,7 +28,7 @@ def run(options: Options, console: Console) -> int:
     spec = specs.chosen(files)
     specs.require_root()
     began = time.monotonic()
-    with Machine() as machine:
+    with witness, Machine() as machine:
         intent, found = diff_intent(machine, spec, witness.observe)
         in_the_way = obstacles(machine, spec, intent.goal.wanted, found)
         if not_ours := tuple(o for o in in_the_way if o.foreign):

@@ -44,10 +44,10 @@ class Notices:
     """Hears of every change in the host and in the namespaces of a scope, and of files.
 
     It must be opened in the host's namespace, and is in no other: a namespace that is deleted
-    ends. `request` is a descriptor that is waited for, too.
+    ends. `request`, if given, is a descriptor that is waited for, too.
     """
 
-    def __init__(self, request: int, buffer: int = BUFFER) -> None:
+    def __init__(self, request: int | None = None, buffer: int = BUFFER) -> None:
         self._rtnetlink = Multicast.rtnetlink(buffer)
         self._nftables = Multicast.nftables(buffer)
         self._inotify = Inotify()
@@ -58,7 +58,8 @@ class Notices:
         self._poll = select.epoll()
         for each in (self._rtnetlink.fileno(), self._nftables.fileno(), self._inotify.fileno()):
             self._poll.register(each, select.EPOLLIN)
-        self._poll.register(request, select.EPOLLIN)
+        if request is not None:
+            self._poll.register(request, select.EPOLLIN)
         self._poll.register(self._mounts, select.EPOLLPRI)
         self._named = namespaces.named()
         self._numbers: dict[str, int] = {}

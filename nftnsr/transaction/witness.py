@@ -1,8 +1,9 @@
 """The witness of a full check: sees that nothing changes meanwhile, and seals the answer.
 
-A reading is taken before the check looks at anything and again after it; if both are the same,
-the answer belongs to it, and the next `diff` that takes the same reading may give that answer.
-What can change without a trace in a reading is never sealed.
+A reading is taken before the check looks at anything and again after it. If both are the same and
+nothing was noticed in between, which could have come and gone, the answer belongs to the reading,
+and the next `diff` that takes the same one may give that answer. What can change without a trace
+in a reading is never sealed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from attrs import define
 from nftnsr.kernel import reading
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.notices import Notices
 from nftnsr.kernel.reading import Unreadable, View
 from nftnsr.kernel.scope import Scope
 from nftnsr.spec.model import Spec
@@ -38,6 +40,9 @@ class Witness:
     files: str | None = None
     view: View | None = None
     kernel: str | None = None
+    disturbed: bool = True
+    """Whether anything has changed during the check, or nobody listened."""
+    _notices: Notices | None = None
 
     @classmethod
     def of(cls, specs: Sequence[str]) -> Witness:
@@ -46,10 +51,21 @@ class Witness:
             return cls(specs, reading.files(seals.evidence(specs)))
         return cls(specs)
 
+    def __enter__(self) -> Witness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._notices is not None:
+            self.disturbed = bool(self._notices.wait(0))
+            self._notices.close()
+
     def observe(self, machine: Machine, scope: Scope) -> State:
         """What there is, with a reading taken before."""
         self.view = view(scope)
         with suppress(OSError, KernelError, Unreadable):
+            self._notices = Notices()
+            self._notices.attend([scope])
+            self._notices.wait(0)  # to attend makes itself be heard
             self.kernel = reading.kernel(self.view)
         return machine.observe(scope)
 
@@ -58,7 +74,7 @@ class Witness:
 
         A seal that cannot be written is only a slower answer next time.
         """
-        if None in (self.files, self.kernel) or not tells_all(scope, found):
+        if None in (self.files, self.kernel) or self.disturbed or not tells_all(scope, found):
             return
         with suppress(OSError, ValueError, KernelError, Unreadable):
             # They were read at some time since the process started; so are they older than that.
