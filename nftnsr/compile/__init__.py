@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from nftnsr.compile import (
     accounting,
     addressing,
@@ -30,6 +32,8 @@ def compile_spec(spec: Spec) -> State:
     return State({HOST: Namespace(tuple(host)), **namespaces})
 
 
+# A change compiles a router several times, and a watch each time that it looks.
+@lru_cache(maxsize=16)
 def compile_router(router: Router) -> Namespace:
     """The router's own namespace."""
     return Namespace(

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from attrs import define, field
@@ -106,6 +107,8 @@ class Nftables:
         return str(output)
 
 
+# Always the same in one process, and for many forwards most of what a look takes.
+@lru_cache(maxsize=16)
 def normal_form(ruleset: tuple[Rule_, ...]) -> tuple[Rule_, ...]:
     """`ruleset` in the words in which this machine's nft lists it.
 

@@ -294,7 +294,7 @@ class Filter:
     log_group: int | None = None  # None: the kernel's log
 
 
-@frozen
+@frozen(cache_hash=True)
 class Router:
     """A network namespace with the uplink in it, as one table `[router.NAME]` says it.
 

@@ -111,13 +111,13 @@ def _router(machine: Machine, router: Router, cautious: bool) -> tuple[Situation
     spec = Spec((router,))
     intent, found = diff_intent(machine, spec)
     goal = intent.goal
+    differences = difference(goal.wanted, found, goal.ours)
+    if not differences:
+        return InSync(), goal.scope
     in_the_way = obstacles(machine, spec, goal.wanted, found)
     if any(o.foreign for o in in_the_way):
         # What differs from somebody else's things says nothing.
         return Drift((), _reasons(in_the_way)), goal.scope
-    differences = difference(goal.wanted, found, goal.ours)
-    if not differences:
-        return InSync(), goal.scope
     if cautious:
         in_the_way = (*in_the_way, *lockouts(machine, spec, found))
     return Drift(differences, _reasons(in_the_way)), goal.scope
