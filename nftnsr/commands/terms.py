@@ -31,6 +31,13 @@ def endpoint(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def period(text: str) -> float:
+    """A duration of which something is to be done once in each."""
+    if not (seconds := duration(text)):
+        raise ArgumentTypeError(f'"{text}" is no time at all')
+    return seconds
+
+
 def frequency(text: str) -> tuple[int, float]:
     """How often, in how many seconds, of `10/10m`."""
     times, slash, within = text.partition("/")
@@ -46,7 +53,7 @@ def add_watch(parser: ArgumentParser) -> None:
         help="give up a router that was healed so often in this time (10/10m)",
     )  # fmt: skip
     parser.add_argument(
-        "--every", type=duration, default=300.0, metavar="5m",
+        "--every", type=period, default=300.0, metavar="5m",
         help="look so often for what the kernel gives no notice of: proxied neighbours (5m)",
     )  # fmt: skip
 

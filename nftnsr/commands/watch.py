@@ -15,8 +15,9 @@ from nftnsr.kernel.supervisor import Supervisor
 from nftnsr.report.events import event_json, event_text, is_remark, is_trouble
 from nftnsr.watch.cases import Limits
 from nftnsr.watch.events import Event
+from nftnsr.watch.policy import Policy, Source
 from nftnsr.watch.requests import Requests
-from nftnsr.watch.vigil import Policy, Source, Vigil
+from nftnsr.watch.vigil import Vigil
 
 
 def run(options: Options, console: Console) -> int:

@@ -8,7 +8,9 @@ from contextlib import suppress
 
 from attrs import frozen
 
+from nftnsr.compile import compile_router
 from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.nftables import normal_form
 from nftnsr.kernel.scope import Scope
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.difference import difference
@@ -83,6 +85,12 @@ def heal(router: Router | None, cautious: bool) -> tuple[Entry | None, Outcome]:
         if router is None or not _is_applied(router):
             return recovered, Outcome()
         return recovered, apply_spec(machine, Spec((router,)), cautious=cautious)
+
+
+def forget() -> None:
+    """Let go of what was made of a spec that is no longer in force."""
+    compile_router.cache_clear()
+    normal_form.cache_clear()
 
 
 def _of_machine(words: Callable[[Exception], str]) -> Situation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from nftnsr.kernel.notices import Files, Notice, Notices
 from nftnsr.kernel.supervisor import Supervisor
@@ -23,7 +23,7 @@ from nftnsr.transaction.lock import Busy
 from nftnsr.transaction.signals import Interrupted
 from nftnsr.transaction.transact import Unconfirmed, Undone
 from nftnsr.watch import looking
-from nftnsr.watch.cases import Case, GiveUp, HealAt, Limits, RestUntil
+from nftnsr.watch.cases import Case, GiveUp, HealAt, RestUntil
 from nftnsr.watch.events import (
     Event,
     GaveUp,
@@ -40,6 +40,7 @@ from nftnsr.watch.events import (
     Waiting,
     Watching,
 )
+from nftnsr.watch.policy import Policy, Source
 from nftnsr.watch.requests import Requests, stops
 
 # Seconds without another notice before a look, and the most that it is put off.
@@ -50,24 +51,6 @@ _RESPITE = 4.0
 _DISTURBED = 3
 # A watchdog reverts what nobody confirms; if even that has died, it is a crash like any other.
 _WATCHDOG_SECONDS = 10.0
-
-
-@frozen
-class Source:
-    """Where the spec comes from: how to read it, and the files that it is in."""
-
-    load: Callable[[], Spec]
-    files: Callable[[], tuple[Files, ...]]
-
-
-@frozen
-class Policy:
-    """Whether to heal, how often, how carefully; seconds between looks without a notice."""
-
-    heals: bool = False
-    limits: Limits = field(factory=Limits)
-    cautious: bool = True
-    every: float = 300.0
 
 
 @define
@@ -122,7 +105,7 @@ class Vigil:
         if not self._stopped:
             self._act()
 
-    def _seconds(self) -> float | None:
+    def _seconds(self) -> float:
         """How long there is nothing to do but to wait."""
         now = time.monotonic()
         times = [self._next]
@@ -140,9 +123,12 @@ class Vigil:
 
     def _settled(self, came: frozenset[Notice]) -> frozenset[Notice]:
         """Wait for the end of a burst of notices; returns all that came."""
-        now = time.monotonic()
         quiet, most = _QUIET["files" if "files" in came else "kernel"]
-        while time.monotonic() - now < most and (more := self.notices.wait(quiet)):
+        deadline = time.monotonic() + most
+        # A request is noticed until it is read.
+        while "request" not in came and time.monotonic() < deadline:
+            if not (more := self.notices.wait(quiet)):
+                break
             came |= more
         return came
 
@@ -165,6 +151,7 @@ class Vigil:
             problems = error.problems if isinstance(error, SpecError) else ()
             self.tell(SpecInvalid(self.words(error), problems))
         else:
+            looking.forget()
             self.tell(SpecReloaded(self._names()))
         # Whoever says that something is different now wants it to be tried again.
         known = {n: c.situation for n, c in self._cases.items() if n in {HOST, *self._names()}}
@@ -255,7 +242,7 @@ class Vigil:
     def _heal(self) -> None:
         """Give up what was tried often enough, and try the first whose time has come."""
         now, limits = time.monotonic(), self.policy.limits
-        for name, each in (*self._to_heal().items(),):
+        for name, each in tuple(self._to_heal().items()):
             case = self._cases[name] = each.calmed(limits, now)
             match case.step(limits):
                 case GiveUp():

@@ -14,7 +14,7 @@ from nftnsr import units
 from nftnsr.kernel import namespaces
 
 from .conftest import Segment, sh
-from .test_cli import DIFFERS, SAME, TROUBLE, Done, nftnsr, spec
+from .test_cli import DIFFERS, SAME, TROUBLE, Done, command, environment, nftnsr, spec
 
 __all__ = ["spec"]
 
@@ -22,11 +22,14 @@ _UNIT = units.texts(("nftnsr",))["nftnsr@.service"]
 _LEFT = re.findall(r"CAP_(\w+)", re.findall(r"^CapabilityBoundingSet=(.*)", _UNIT, re.M)[0])
 
 
-def bounded(*arguments: str | Path, without: str = "") -> Done:
-    """Run nftnsr with the capabilities that the units leave it, or with one fewer."""
+def bounds(without: str = "") -> tuple[str, ...]:
+    """What leaves a command the capabilities that the units leave it, or one fewer."""
     left = ",".join(f"+{name.lower()}" for name in _LEFT if name != without)
-    bounds = ("setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all,{left}")
-    return nftnsr(*arguments, prefix=bounds)
+    return ("setpriv", "--no-new-privs", "--inh-caps=-all", f"--bounding-set=-all,{left}")
+
+
+def bounded(*arguments: str | Path, without: str = "") -> Done:
+    return nftnsr(*arguments, prefix=bounds(without))
 
 
 def test_capabilities_of_the_units_are_enough(segment: Segment, spec: Path) -> None:
@@ -43,6 +46,25 @@ def test_capabilities_of_the_units_are_enough(segment: Segment, spec: Path) -> N
 @pytest.mark.parametrize("capability", ["NET_ADMIN", "SYS_ADMIN"])
 def test_apply_needs_the_capability(segment: Segment, spec: Path, capability: str) -> None:
     assert bounded("apply", spec, without=capability).status == TROUBLE
+
+
+def test_watch_needs_the_capability_to_hear_other_namespaces(segment: Segment, spec: Path) -> None:
+    assert nftnsr("apply", spec).status == SAME
+    deaf = bounded("watch", spec, without="NET_BROADCAST")
+    assert deaf.status == TROUBLE
+    assert "hint: this needs CAP_NET_BROADCAST" in deaf.err
+    watch = subprocess.Popen(
+        [*bounds(), *command("watch", "--heal", "--json", spec)],
+        stdout=subprocess.PIPE, text=True, env=environment(),
+    )  # fmt: skip
+    assert watch.stdout is not None
+    for line in watch.stdout:
+        if '"in-sync"' in line:
+            sh("ip netns exec ens3 nft flush ruleset")
+        elif '"healed"' in line:
+            watch.terminate()
+    assert watch.wait() == 0
+    assert nftnsr("diff", spec) == Done(SAME, "", "")
 
 
 def test_namespace_without_name_is_found_by_the_capability_to_look(

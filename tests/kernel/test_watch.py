@@ -203,10 +203,10 @@ def test_people_get_words(applied: Segment, spec: Path) -> None:
         assert re.fullmatch(stamp + line + "\n", process.stdout.readline())
     sh("ip route del default")
     assert re.fullmatch(f"{stamp}router ens3: drift\n", process.stdout.readline())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     rest = process.stdout.read()
     assert "    + route default via 192.168.158.1 dev vens3 proto 110\n" in rest
-    assert rest.endswith(" stopping on SIGINT\n")
+    assert rest.endswith(" stopping on SIGTERM\n")
     assert process.wait(SECONDS) == 0
 
 

@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from nftnsr.commands.terms import frequency
+from nftnsr.commands.terms import frequency, period
 from nftnsr.report.events import event_json, event_text, is_remark, is_trouble, status_text
 from nftnsr.state.difference import Add, AddNamespace
 from nftnsr.state.model import HOST, Link
@@ -86,3 +86,9 @@ def test_frequency_is_so_often_in_a_time(text: str, meant: tuple[int, float]) ->
 def test_frequency_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="write"):
         frequency(text)
+
+
+def test_period_takes_some_time() -> None:
+    assert period("5m") == 300.0
+    with pytest.raises(ArgumentTypeError, match="no time"):
+        period("0s")
