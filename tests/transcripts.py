@@ -66,6 +66,7 @@ def timeless(said: str) -> str:
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-01-02 03:04:05"),
         (r"\b\d+\.\d s\b", "0.4 s"),
         (r"\b\d+ s more\b", "59 s more"),
+        (r"applied \d+ s ago", "applied 3 s ago"),
         (r"(\d+) of \1 probes", "37 of 37 probes"),
         (r"^ens3@if\d+ ", "ens3     "),
         (r"[ \t]+$", ""),
