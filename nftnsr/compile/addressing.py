@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 from ipaddress import IPv6Interface
 
+from attrs import evolve
+
 from nftnsr.compile.families import family
 from nftnsr.spec.model import AddressOptions, Interface, Router
 from nftnsr.state.model import HOST, OURS, Address, Link
@@ -25,38 +27,48 @@ def host_link(router: Router) -> Link:
 
 def router_addresses(router: Router) -> Iterator[Address]:
     host = router.host
-    yield from (Address(host.peer, i) for i in host.router_addresses)
+    yield from (_address(host.peer, i) for i in host.router_addresses)
     if family(router, 6):
-        yield Address(host.peer, IPv6Interface((host.router_link_local, 64)))
+        yield _address(host.peer, IPv6Interface((host.router_link_local, 64)))
     options = {each.interface: each for each in router.address_options}
     yield from (_public(router, i, options.get(i)) for i in router.addresses)
 
 
 def host_addresses(router: Router) -> Iterator[Address]:
     host = router.host
-    yield from (Address(host.interface, i) for i in host.addresses)
+    yield from (_address(host.interface, i) for i in host.addresses)
     if family(router, 6):
-        yield Address(host.interface, IPv6Interface((host.link_local, 64)))
+        yield _address(host.interface, IPv6Interface((host.link_local, 64)))
+
+
+def _address(dev: str, interface: Interface) -> Address:
+    """An address with all that the kernel gives one when nothing else is said (ip-address(8))."""
+    if interface.version == 6:
+        return Address(dev, interface, metric=0, nodad=True, lasting=True, learns=False, missing=())
+    return Address(dev, interface, scope=0, label=dev, metric=0, lasting=True, missing=())
 
 
 def _public(router: Router, interface: Interface, options: AddressOptions | None) -> Address:
+    usual = _address(router.uplink, interface)
     if options is None:
-        return Address(router.uplink, interface)
+        return usual
     valid, preferred = options.valid_lifetime, options.preferred_lifetime
     lifetime = (_FOREVER if valid is None else valid, _FOREVER if preferred is None else preferred)
-    return Address(
-        router.uplink,
-        interface,
+    forever = lifetime == (_FOREVER, _FOREVER)
+    return evolve(
+        usual,
         noprefixroute=options.noprefixroute,
-        nodad=options.nodad,
+        nodad=options.nodad if interface.version == 6 else None,
         deprecated=preferred == 0,
-        lifetime=None if lifetime == (_FOREVER, _FOREVER) else lifetime,
+        lasting=usual.lasting if forever else None,
+        lifetime=None if forever else lifetime,
     )
 
 
 def _veth(router: Router, name: str, peer: tuple[str, str], end: str) -> Link:
     given = router.host.mac if end == "host" else None
-    return Link(name, peer=peer, mac=given or _mac(router, end), mtu=router.host.mtu)
+    mac = given or _mac(router, end)
+    return Link(name, peer=peer, mac=mac, mtu=router.host.mtu, arp=True, multicast=True)
 
 
 def _mac(router: Router, end: str) -> str:

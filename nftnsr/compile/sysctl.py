@@ -29,6 +29,8 @@ def router_sysctls(router: Router) -> Iterator[Sysctl]:
 def _implied(router: Router) -> Iterator[Sysctl]:
     uplink, veth = router.uplink, router.host.peer
     yield Sysctl("net/ipv4/ip_forward", "1")
+    for dev in (uplink, veth):  # each link has its own, which the first one sets
+        yield Sysctl(f"net/ipv4/conf/{dev}/forwarding", "1")
     # Without it, taking the first address of a prefix away takes the others with it.
     yield Sysctl("net/ipv4/conf/all/promote_secondaries", "1")
     # Hairpinned packets leave where they came in: the kernel would tell the host a shorter way.
@@ -54,6 +56,7 @@ def _ipv6(router: Router) -> Iterator[Sysctl]:
     yield Sysctl("net/ipv6/conf/all/forwarding", str(int(used)))
     for dev in (uplink, veth):
         yield Sysctl(f"net/ipv6/conf/{dev}/disable_ipv6", str(int(not used)))
+        yield Sysctl(f"net/ipv6/conf/{dev}/forwarding", str(int(used)))
     yield Sysctl(f"net/ipv6/conf/{veth}/addr_gen_mode", _GIVEN)
     yield Sysctl(f"net/ipv6/conf/{uplink}/accept_ra", str(router.accept_ra))
     # A router solicits neighbours from its link-local address; while that one is tentative

@@ -1,4 +1,4 @@
-"""The identity of a link that nftnsr did not make, whatever it is called by now.
+"""The identity of a link, whatever it is called by now.
 
 A NIC that returns from a deleted namespace may find its name taken and come back as `dev2`, and
 anybody may rename a link. What stays is the address that its hardware was made with, or else its
@@ -78,13 +78,16 @@ def under_own_names(
     """
     ones = tuple(ones)
     known = {space: dict(links) for space, links in there.items()}
-    found = {one.name: place for one in ones if (place := whereabouts(one, there)) is not None}
+    found = [(one.name, place) for one in ones if (place := whereabouts(one, there)) is not None]
+    # A link that nftnsr shall rename is known by its old name, and alike to the one to be.
+    named = {place for name, place in found if place[1] == name}
+    found = [(name, place) for name, place in found if place[1] == name or place not in named]
     for one in ones:
         for space in one.places & known.keys():
             known[space].pop(one.name, None)
-    for space, called in found.values():
+    for _, (space, called) in found:
         known[space].pop(called, None)
-    for name, (space, called) in found.items():
+    for name, (space, called) in found:
         known[space][name] = there[space][called]
     return known
 

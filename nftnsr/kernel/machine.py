@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ParamSpec, TypeVar, assert_never
 
 from attrs import define, field
@@ -18,16 +18,16 @@ from nftnsr.kernel.identity import (
     whereabouts,
 )
 from nftnsr.kernel.managers import Manager, managers
-from nftnsr.kernel.messages import Message, kept_by_kernel, link
+from nftnsr.kernel.messages import Message, link
 from nftnsr.kernel.rooms import Furniture, Rooms
 from nftnsr.kernel.rtnetlink import Rtnetlink
 from nftnsr.kernel.scope import Scope
+from nftnsr.kernel.survey import Survey
 from nftnsr.state import operations as op
 from nftnsr.state.flows import Connection
 from nftnsr.state.model import (
     HOST,
     OURS,
-    RTPROT_NFTNSR,
     Address_,
     Item,
     Link,
@@ -70,7 +70,7 @@ class Machine:
     def observe(self, scope: Scope) -> State:
         """What is there of all that `scope` names."""
         there = self._look(scope)
-        messages = under_own_names(scope.identities, there)
+        messages = under_own_names((*scope.identities, *scope.made), there)
         peers = _veth_peers(messages, scope.links)
         return State({n: self._namespace(n, scope, messages[n], peers) for n in there})
 
@@ -86,12 +86,26 @@ class Machine:
         named = [n for n in sorted(scope.namespaces) if n in namespaces.names()]
         there = {name: self._rooms.run(name, _links) for name in (HOST, *named)}
         # Somebody else's namespace of a router's name is as good as none: never looked into.
-        there = {n: links for n, links in there.items() if n == HOST or _is_ours(links)}
+        there = {n: m for n, m in there.items() if n == HOST or self._is_routers(n, m, scope)}
         for one in scope.identities:
             for name in sorted(one.places - there.keys()):
                 if whereabouts(one, there) is None and self._find(name, one, scope, there[HOST]):
                     there[name] = self._rooms.run(name, _links)
         return there
+
+    def _is_routers(self, name: str, links: Mapping[str, Message], scope: Scope) -> bool:
+        """Whether a namespace is that of a router: by its mark, or by what is in it.
+
+        An empty one of the name, where a router lived before, is one that was deleted and made
+        again, as by `ip netns add`: it is taken over.
+        """
+        if _is_ours(links) or scope.holds(name, links):
+            return True
+        return name in scope.remembered and self._is_empty(name, links)
+
+    def _is_empty(self, name: str, links: Mapping[str, Message]) -> bool:
+        named = links.keys() - {*_OF_THE_KERNEL} or links["lo"].get("ifalias")
+        return not named and not self._rooms.run(name, lambda f: f.nftables.tables())
 
     def _find(self, name: str, one: Identity, scope: Scope, host: Mapping[str, Message]) -> bool:
         """Whether the namespace with an uplink in it lives on without its name."""
@@ -124,9 +138,9 @@ class Machine:
         """Whether a namespace of this name exists and bears nftnsr's mark."""
         return self._rooms.exists(namespace) and _is_ours(self._rooms.run(namespace, _links))
 
-    def is_foreign(self, namespace: str) -> bool:
-        """Whether somebody else made a namespace of this name."""
-        return self._rooms.exists(namespace) and not self.is_ours(namespace)
+    def exists(self, namespace: str) -> bool:
+        """Whether anybody made a namespace of this name."""
+        return namespace in namespaces.names()
 
     def counters(self, namespace: str) -> tuple[Counter, ...]:
         """The counted elements of the router in a namespace."""
@@ -207,42 +221,11 @@ class Machine:
         return Namespace(items).with_ruleset(nftables.normal_form(space.ruleset))
 
     def _namespace(
-        self, name: str, scope: Scope, messages: dict[str, Message], peers: dict[Place, Place]
+        self, name: str, scope: Scope, links: Mapping[str, Message], peers: Mapping[Place, Place]
     ) -> Namespace:
-        mine = {d: m for d, m in messages.items() if scope.knows(name, d, m, peers)}
-        index = {m["index"]: m for m in messages.values()}
-        found = [
-            link(m, d, peers.get((name, d)), index.get(m.get("master"))) for d, m in mine.items()
-        ]
-        devs = {m["index"]: d for d, m in mine.items() if d != "lo"}
-        loopback = {messages["lo"]["index"]: "lo"} if name == HOST and scope.parked else {}
-        names = {m["index"]: d for d, m in messages.items()}
-        called = {d: m.get("ifname") for d, m in mine.items() if m.get("ifname") != d}
-        whole = scope.uplinks & mine.keys() if name == HOST else frozenset()
-        paths = sorted(path for n, path in scope.sysctls if n == name)
-        tables = sorted((family, t) for n, family, t in scope.tables if n == name)
-
-        def our_own(route: Route) -> bool:
-            # Those that lead nowhere have no link to be known by.
-            return name != HOST and route.protocol == RTPROT_NFTNSR
-
-        def read(furniture: Furniture) -> Iterator[Item]:
-            addresses = tuple(furniture.rtnetlink.addresses(devs))
-            routes = furniture.rtnetlink.routes(names)
-            ours = (r for r in routes if r.devs & mine.keys() or r in scope.routes or our_own(r))
-            yield from (s for dev in sorted(whole) for s in sysctl.read_link(dev, called))
-            yield from sysctl.read(paths, called)
-            yield from furniture.nftables.read(tables) if tables else ()
-            yield from addresses
-            yield from scope.parked.intersection(furniture.rtnetlink.addresses(loopback))
-            yield from (r for r in ours if not kept_by_kernel(r, addresses))
-            yield from furniture.rtnetlink.neighbours(devs)
-            # The namespace of a router is nftnsr's own; the host is shared with other routers.
-            rules = furniture.rtnetlink.rules()
-            yield from (r for r in rules if name != HOST or (name, r) in scope.rules)
-
-        items = (*found, *self._rooms.run(name, lambda f: tuple(read(f))))
-        return Namespace(items, self._rooms.nameless(name))
+        survey = Survey(name, scope, links, peers)
+        items = self._rooms.run(name, lambda f: tuple(survey.read(f)))
+        return Namespace((*survey.nouns(), *items), self._rooms.nameless(name))
 
     # -- performing ------------------------------------------------------------------------
 
@@ -282,8 +265,8 @@ class Machine:
 
 
 _RtnetlinkOperation = (
-    op.DeleteLink | op.RenameLink | op.SetLink | op.AddAltname | op.DeleteAltname | op.SetUp
-    | op.AddAddress | op.DeleteAddress | op.AddRoute | op.DeleteRoute | op.AddRule
+    op.DeleteLink | op.RenameLink | op.SetLink | op.SetMaster | op.AddAltname | op.DeleteAltname
+    | op.SetUp | op.AddAddress | op.DeleteAddress | op.AddRoute | op.DeleteRoute | op.AddRule
     | op.DeleteRule | op.AddNeighbour | op.DeleteNeighbour
 )  # fmt: skip
 
@@ -300,6 +283,8 @@ def _perform(rtnetlink: Rtnetlink, operation: _RtnetlinkOperation) -> None:
             rtnetlink.add_altname(dev, name)
         case op.DeleteAltname(_, dev, name):
             rtnetlink.delete_altname(dev, name)
+        case op.SetMaster(_, name, master):
+            rtnetlink.set_master(name, master)
         case op.SetUp(_, name, up):
             rtnetlink.set_up(name, up=up)
         case op.AddAddress(_, address):

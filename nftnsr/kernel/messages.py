@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
@@ -12,13 +14,21 @@ from nftnsr.state.model import Address, Hop, Interface_, Link, Network_, PolicyR
 
 Message = Any  # pyroute2's messages are untyped dictionaries
 
-_IFF_UP = 1
-_IFA_F_NOPREFIXROUTE, _IFA_F_DEPRECATED = 0x200, 0x20
+_IFF_UP, _IFF_NOARP, _IFF_MULTICAST = 0x1, 0x80, 0x1000
+_IFA_F_NODAD, _IFA_F_DEPRECATED, _IFA_F_MANAGETEMPADDR = 0x02, 0x20, 0x100
+_IFA_F_TENTATIVE, _IFA_F_NOPREFIXROUTE = 0x40, 0x200
+_IFAPROT_KERNEL = (1, 2, 3)  # of the loopback, from an advertisement, link-local (if_addr.h)
+# Before, the kernel does not say so, and every link-local IPv6 address is taken for its own.
+_TELLS_WHO = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (5, 18)
 _FOREVER = 0xFFFFFFFF
 _RTPROT_KERNEL, _RTNH_F_ONLINK = 2, 4
+_RT_TABLE_LOCAL = 255
 _METRICS = {"RTAX_MTU": "mtu", "RTAX_ADVMSS": "advmss", "RTAX_HOPLIMIT": "hoplimit",
             "RTAX_INITCWND": "initcwnd", "RTAX_INITRWND": "initrwnd", "RTAX_WINDOW": "window",
-            "RTAX_RTT": "rtt", "RTAX_CWND": "cwnd", "RTAX_QUICKACK": "quickack"}  # fmt: skip
+            "RTAX_RTT": "rtt", "RTAX_RTTVAR": "rttvar", "RTAX_RTO_MIN": "rto_min",
+            "RTAX_SSTHRESH": "ssthresh", "RTAX_CWND": "cwnd", "RTAX_REORDERING": "reordering",
+            "RTAX_FEATURES": "features", "RTAX_QUICKACK": "quickack",
+            "RTAX_LOCK": "lock"}  # fmt: skip
 
 
 def link(message: Message, name: str, peer: tuple[str, str] | None, master: Message | None) -> Link:
@@ -34,6 +44,8 @@ def link(message: Message, name: str, peer: tuple[str, str] | None, master: Mess
         mtu=message.get("mtu"),
         queue_length=message.get("txqlen"),
         alias=_words(message.get("ifalias")),
+        arp=not message["flags"] & _IFF_NOARP,
+        multicast=bool(message["flags"] & _IFF_MULTICAST),
         called=message.get("ifname"),
         altnames=altnames(message),
         kind=kind(message),
@@ -53,12 +65,14 @@ def _words(alias: str | bytes | None) -> str:
 
 
 def address(message: Message, dev: str, flags: int) -> Address:
+    """The noun of an address message; what it misses only a look at the routes can tell."""
     local = message.get("local") or message.get("address")
     other = message.get("address")
     interface: Interface_ = ip_interface(f"{local}/{message['prefixlen']}")
     cache = message.get("cacheinfo") or {}
     lifetime = (cache.get("ifa_valid", _FOREVER), cache.get("ifa_preferred", _FOREVER))
     broadcast = message.get("broadcast")
+    forever, v6 = lifetime == (_FOREVER, _FOREVER), interface.version == 6
     return Address(
         dev=dev,
         interface=interface,
@@ -66,11 +80,23 @@ def address(message: Message, dev: str, flags: int) -> Address:
         broadcast=ip_address(broadcast) if broadcast else None,  # type: ignore[arg-type]
         scope=message["scope"] if interface.version == 4 else None,
         label=message.get("label"),
-        metric=message.get("rt_priority"),
+        metric=message.get("rt_priority") or 0,
         noprefixroute=bool(flags & _IFA_F_NOPREFIXROUTE),
+        nodad=True if v6 and flags & _IFA_F_NODAD else None,
+        lifetime=None if forever else lifetime,
         deprecated=bool(flags & _IFA_F_DEPRECATED),
-        lifetime=None if lifetime == (_FOREVER, _FOREVER) else lifetime,
+        lasting=forever or None,
+        learns=bool(v6 and flags & _IFA_F_MANAGETEMPADDR),
+        # It is tried out, and gets its routes when it has proved to be the only one.
+        missing=() if v6 and flags & _IFA_F_TENTATIVE else None,
+        by_kernel=_is_by_kernel(message, interface),
     )
+
+
+def _is_by_kernel(message: Message, interface: Interface_) -> bool:
+    if not _TELLS_WHO and interface.version == 6 and interface.is_link_local:
+        return True
+    return message.get("proto") in _IFAPROT_KERNEL
 
 
 def route(message: Message, names: dict[int, str]) -> Route:
@@ -147,3 +173,18 @@ def kept_by_kernel(route: Route, addresses: Collection[Address]) -> bool:
         return False
     manual = {(a.dev, a.interface.network) for a in addresses if a.noprefixroute}
     return not any((dev, route.destination) in manual for dev in route.devs)
+
+
+def missing(address: Address, routes: Iterable[Route]) -> tuple[str, ...]:
+    """Those of the routes that the kernel makes with an address that are not among `routes`."""
+    ip, near = address.interface.ip, address.interface.network
+    if address.peer is not None:
+        near = ip_interface(f"{address.peer}/{near.prefixlen}").network
+    there = {(r.table == _RT_TABLE_LOCAL, r.destination) for r in routes if address.dev in r.devs}
+    wanted = [(True, ip_interface(ip).network)]
+    if near.prefixlen < near.max_prefixlen and not address.noprefixroute:
+        wanted.append((False, near))
+    words = (
+        (f"local {one.network_address}" if own else str(one), (own, one)) for own, one in wanted
+    )
+    return tuple(word for word, one in words if one not in there)

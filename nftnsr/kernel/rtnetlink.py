@@ -38,10 +38,10 @@ from nftnsr.state.model import (
 )
 
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-_IFA_F_NODAD, _IFA_F_NOPREFIXROUTE = 0x02, 0x200
-# IFA_F_MANAGETEMPADDR and IFA_F_TEMPORARY: from a router advertisement, and the next one brings
-# it back (RFC 4862). In IPv4 the second bit says "secondary".
-_LEARNT = 0x100 | 0x01
+_IFA_F_TEMPORARY, _IFA_F_NODAD = 0x01, 0x02
+_IFA_F_MANAGETEMPADDR, _IFA_F_NOPREFIXROUTE = 0x100, 0x200
+_IFAPROT_KERNEL_RA = 2
+_IFF_NOARP, _IFF_MULTICAST = 0x80, 0x1000
 _FOREVER = 0xFFFFFFFF
 _NUD_PERMANENT, _NTF_PROXY = 0x80, 0x08
 _RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 9, 0x200, 4
@@ -71,14 +71,17 @@ class Rtnetlink:
         for message in self._ipr.get_addr():
             dev = devs.get(message["index"])
             flags = message.get("flags") or 0
-            if dev is not None and not (message["family"] == socket.AF_INET6 and flags & _LEARNT):
+            if dev is not None and not _is_learnt(message, flags):
                 yield messages.address(message, dev, flags)
 
     def routes(self, names: dict[int, str]) -> Iterator[Route]:
         """The routes that somebody made; `names` (index -> name) names all links."""
+        return (route for route in self.all_routes(names) if is_made(route))
+
+    def all_routes(self, names: dict[int, str]) -> Iterator[Route]:
+        """All routes, those to the addresses of this namespace too; learnt ones change any time."""
         for message in self._ipr.get_routes():
-            local = message.get("table") == _RT_TABLE_LOCAL
-            if not (message["flags"] & _RTM_F_CLONED or local or message["proto"] == _RTPROT_RA):
+            if not (message["flags"] & _RTM_F_CLONED or message["proto"] == _RTPROT_RA):
                 yield messages.route(message, names)
 
     def rules(self) -> Iterator[PolicyRule]:
@@ -150,6 +153,9 @@ class Rtnetlink:
             "ifalias": link.alias,
         }  # fmt: skip
         given = {key: value for key, value in wanted.items() if value is not None}
+        flags, change = _flags(link)
+        if change:
+            given |= {"flags": flags, "change": change}
         index, what = self._index(link.name), f"cannot set link {link.name}"
         try:
             _call(what, self._ipr.link, "set", index=index, **given)
@@ -157,6 +163,14 @@ class Rtnetlink:
             # Many a NIC takes a MAC only while it is down; whoever sets a link sets it up then.
             _call(what, self._ipr.link, "set", index=index, state="down")
             _call(what, self._ipr.link, "set", index=index, **given)
+
+    def set_master(self, name: str, master: str | None) -> None:
+        """Make a link a member of a bridge, bond or vrf, or of none."""
+        index, above = self._index(name), 0 if master is None else self._index(master)
+        what = f"cannot take link {name} out of its master"
+        if master is not None:
+            what = f"cannot make link {name} a member of {master}"
+        _call(what, self._ipr.link, "set", index=index, master=above)
 
     def add_altname(self, dev: str, name: str) -> None:
         what = f"cannot give link {dev} the alternative name {name}"
@@ -191,6 +205,7 @@ class Rtnetlink:
         if interface.version == 6:
             # A tentative address answers nobody for 1-2 s (RFC 4862, duplicate detection).
             flags |= 0 if address.nodad is False else _IFA_F_NODAD
+            flags |= _IFA_F_MANAGETEMPADDR if address.learns else 0
         else:
             given = {"broadcast": address.broadcast, "label": address.label}
             arguments |= {key: str(value) for key, value in given.items() if value is not None}
@@ -236,11 +251,12 @@ class Rtnetlink:
         _call(what, self._ipr.route, command, **self._request(route))
 
     def delete_route(self, route: Route) -> None:
+        request = self._request(route)
+        if route.destination.version == 6 and len(route.hops) > 1:
+            # Any of the paths may be one that somebody appended, of another protocol.
+            del request["proto"]
         with suppress(_Gone):
-            _call(
-                f"cannot delete route {route.destination}",
-                self._ipr.route, "del", **self._request(route),
-            )  # fmt: skip
+            _call(f"cannot delete route {route.destination}", self._ipr.route, "del", **request)
 
     def add_rule(self, rule: PolicyRule) -> None:
         what = f"cannot add the rule of priority {rule.priority}"
@@ -323,6 +339,32 @@ def _rule(rule: PolicyRule) -> dict[str, object]:
         request["fwmark"], request["fwmask"] = rule.mark
     names = {"iifname": rule.iif, "oifname": rule.oif}
     return request | {word: name for word, name in names.items() if name is not None}
+
+
+def is_made(route: Route) -> bool:
+    """Whether somebody made it: the table `local` is the kernel's."""
+    return route.table != _RT_TABLE_LOCAL
+
+
+def _is_learnt(message: Message, flags: int) -> bool:
+    """Whether it is from a router advertisement, and the next one brings it back (RFC 4862)."""
+    if message["family"] != socket.AF_INET6:
+        return False
+    # Anybody can make an address of which the kernel makes temporary ones (`mngtmpaddr`), but
+    # from an advertisement it has a lifetime; since Linux 5.18 it is told who made it.
+    by_ra = message.get("proto") == _IFAPROT_KERNEL_RA
+    temporary = flags & _IFA_F_TEMPORARY
+    cache = message.get("cacheinfo") or {}
+    ends = cache.get("ifa_valid", 0xFFFFFFFF) != 0xFFFFFFFF
+    return bool(temporary or (flags & _IFA_F_MANAGETEMPADDR and (by_ra or ends)))
+
+
+def _flags(link: Link) -> tuple[int, int]:
+    """The flags of a link that shall be set, and those that are spoken of."""
+    wanted = {_IFF_NOARP: None if link.arp is None else not link.arp,
+              _IFF_MULTICAST: link.multicast}  # fmt: skip
+    spoken = {bit: on for bit, on in wanted.items() if on is not None}
+    return sum(bit for bit, on in spoken.items() if on), sum(spoken)
 
 
 def _made(link: Link) -> dict[str, object]:

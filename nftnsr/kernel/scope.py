@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
-from nftnsr.kernel.identity import Identity, Message, Place, identities
+from nftnsr.kernel.identity import Identity, Message, Place, identities, kind
 from nftnsr.state.model import HOST, PARKED, Address, Link, PolicyRule, Route, State, Sysctl, Table
 
 
@@ -31,6 +31,8 @@ class Scope:
     """Addresses that are looked for by themselves, on the host's loopback."""
     identities: frozenset[Identity]
     """By what the uplinks are known, whatever they are called by now."""
+    remembered: frozenset[str] = frozenset()
+    """Namespaces in which routers lived before."""
 
     @classmethod
     def of(cls, *states: State) -> Scope:
@@ -52,6 +54,18 @@ class Scope:
             parked=frozenset(i for i in addresses if i.label == PARKED),
             identities=known,
         )
+
+    @property
+    def made(self) -> frozenset[Identity]:
+        """The links that nftnsr makes: somebody may have given one another name."""
+        return frozenset(
+            Identity(d, frozenset({n}), frozenset({mac}), kind="veth") for n, d, mac in self.macs
+        )
+
+    def holds(self, namespace: str, links: Mapping[str, Message]) -> bool:
+        """Whether one of the `links` of a namespace is one that nftnsr made there."""
+        made = {mac for n, _, mac in self.macs if n == namespace}
+        return any(m.get("address") in made and kind(m) == "veth" for m in links.values())
 
     def knows(
         self, namespace: str, name: str, message: Message, peers: Mapping[Place, Place]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
+from collections.abc import Iterable
 from itertools import groupby
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
+from nftnsr.report.rulesets import Line, RulesetDifference, changed_lines, ruleset_lines
 from nftnsr.report.words import item_words, namespace_words, sysctl_name
 from nftnsr.state.difference import (
     Add,
@@ -18,27 +18,31 @@ from nftnsr.state.difference import (
     RemoveNamespace,
     changed_fields,
 )
-from nftnsr.state.model import HOST, Chain, Item, Link, Set, Sysctl, Table
-from nftnsr.state.ruleset import natural
+from nftnsr.state.model import HOST, RULESET, Address, Item, Link, Sysctl
 
 _COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "~": "\x1b[33m"}
 _PLAIN = "\x1b[0m"
-_FIELDS = {"queue_length": "txqlen", "mac": "address", "peer": "peer", "called": "name"}
-
-Line = tuple[str, int, str]  # sign, depth, text
+_FIELDS = {"queue_length": "txqlen", "mac": "address", "called": "name"}
+_FLAGS = {"up": ("down", "up"), "arp": ("arp off", "on"), "multicast": ("multicast off", "on")}
 
 
 def differences_text(differences: Iterable[Difference], *, colour: bool = False) -> str:
-    """`+` to add, `-` to remove, `~` to change, a block for each namespace."""
+    """`+` to add, `-` to remove, `~` to change, a block for each namespace.
+
+    A ruleset is told as nft lists it: a blank for what only says where the others stand.
+    """
     blocks = []
     for name, group in groupby(differences, lambda d: d.namespace):
-        lines = [_render(line, colour=colour) for each in group for line in _lines(each)]
-        blocks.append("\n".join([f"{namespace_words(name)}:", *lines, ""]))
+        here = tuple(group)
+        lines = [_line(d) for d in here if not _of_ruleset(d)]
+        lines += ruleset_lines(d for d in here if _of_ruleset(d))
+        shown = [_render(line, colour=colour) for line in lines]
+        blocks.append("\n".join([f"{namespace_words(name)}:", *shown, ""]))
     return "\n".join(blocks)
 
 
 def differences_json(differences: Iterable[Difference]) -> list[dict[str, object]]:
-    """One object for each difference: namespace, action, kind, what; `lines` for rulesets."""
+    """One object for each difference, as diff.schema.json says."""
     return [_json(each) for each in differences]
 
 
@@ -52,99 +56,90 @@ def kind_of(each: Difference) -> str:
 
 
 def _json(each: Difference) -> dict[str, object]:
-    sign, _, text = next(_lines(each))
+    sign, _, text = _line(each)
     entry: dict[str, object] = {
         "namespace": None if each.namespace == HOST else each.namespace,
         "action": {"+": "add", "-": "remove", "~": "change"}[sign],
         "kind": kind_of(each),
         "what": text,
+        "found": None,
+        "wanted": None,
     }
     if isinstance(each, Add | Remove | Change):
-        lines = [f"{sign} {text}" for sign, depth, text in _lines(each) if depth]
-        if lines:
-            entry["lines"] = lines
+        found = each.old if isinstance(each, Change) else each.item
+        wanted = each.new if isinstance(each, Change) else each.item
+        entry["found"] = None if isinstance(each, Add) else item_words(found)
+        entry["wanted"] = None if isinstance(each, Remove) else item_words(wanted)
+    if _of_ruleset(each):
+        entry["lines"] = [f"{sign} {text}" for sign, _, text in changed_lines(each) if sign != " "]
     return entry
 
 
-def _lines(each: Difference) -> Iterator[Line]:
+def _of_ruleset(each: Difference) -> TypeGuard[RulesetDifference]:
+    match each:
+        case Add(_, item) | Remove(_, item) | Change(_, _, item):
+            return isinstance(item, RULESET)
+        case _:
+            return False
+
+
+def _line(each: Difference) -> Line:
     match each:
         case AddNamespace(name):
-            yield "+", 0, f"namespace {name}"
+            return "+", 0, f"namespace {name}"
         case RemoveNamespace(name):
-            yield "-", 0, f"namespace {name}"
+            return "-", 0, f"namespace {name}"
         case NameNamespace(name, path):
-            yield "~", 0, f"namespace {name}: it has lost its name, and lives on at {path}"
+            return "~", 0, f"namespace {name}: it has lost its name, and lives on at {path}"
         case Add(_, item):
-            yield "+", 0, item_words(item)
-            yield from (("+", 1, line) for line in _block(item))
+            return "+", 0, item_words(item)
         case Remove(_, item):
-            yield "-", 0, item_words(item)
-            yield from (("-", 1, line) for line in _block(item))
+            return "-", 0, item_words(item)
         case Change(_, old, new):
-            yield from _changed(old, new)
+            return "~", 0, _changed(old, new)
         case _:
             assert_never(each)
 
 
-def _changed(old: Item, new: Item) -> Iterator[Line]:
+def _changed(old: Item, new: Item) -> str:
     match old, new:
         case Sysctl(), Sysctl():
-            yield "~", 0, f"sysctl {sysctl_name(new.path)} {old.value} -> {new.value}"
-        case Chain(), Chain():
-            yield "~", 0, item_words(new)
-            yield from _rules((old.hook, *old.rules), (new.hook, *new.rules))
-        case Set(), Set():
-            yield "~", 0, item_words(new)
-            yield from _rules(old.lines, new.lines)
-            gone, come = old.elements - new.elements, new.elements - old.elements
-            yield from (("-", 1, e) for e in sorted(gone, key=natural))
-            yield from (("+", 1, e) for e in sorted(come, key=natural))
-        case (Table(), Table()):
-            yield "~", 0, item_words(new)
-            yield from _rules(old.lines, new.lines)
+            return f"sysctl {sysctl_name(new.path)} {old.value} -> {new.value}"
         case Link(), Link():
             pairs = changed_fields(old, new).items()
-            words = [f"{_FIELDS.get(f, f)} {_value(a)} -> {_value(b)}" for f, (a, b) in pairs]
-            yield "~", 0, f"link {new.name}: {', '.join(words)}"
+            return f"link {new.name}: {', '.join(_field(new, f, a, b) for f, (a, b) in pairs)}"
+        case Address(missing=tuple() as gone), Address() if gone:
+            without = f"{item_words(old)} without its route {', '.join(gone)}"
+            return f"{without} -> {item_words(new)}"
+        case _ if isinstance(new, RULESET):
+            return item_words(new)
         case _:
-            yield "~", 0, f"{item_words(old)} -> {item_words(new)}"
+            return f"{item_words(old)} -> {item_words(new)}"
 
 
-def _rules(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Line]:
-    """Only the lines that differ; those that stay show nothing that anybody must read."""
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag != "equal":
-            yield from (("-", 1, line) for line in old[a:b])
-            yield from (("+", 1, line) for line in new[c:d])
-
-
-def _block(item: Item) -> list[str]:
-    match item:
-        case Chain():
-            return [*([item.hook] if item.hook else []), *item.rules]
-        case Set():
-            return [*item.lines, *sorted(item.elements, key=natural)]
-        case Table():
-            return list(item.lines)
-        case _:
-            return []
+def _field(link: Link, name: str, old: object, new: object) -> str:
+    if name in _FLAGS:
+        off, on = _FLAGS[name]
+        return f"{off} -> {on}" if new else f"{off.replace('off', 'on')} -> off"
+    word = _FIELDS.get(name, name)
+    if (link.name, name) == ("lo", "alias"):
+        word = "the mark of nftnsr, its alias,"
+    return f"{word} {_value(old)} -> {_value(new)}"
 
 
 def _value(value: object) -> str:
     match value:
-        case None:
+        case None | "":
             return "none"
-        case True | False:
-            return "yes" if value else "no"
+        case ("bridge" | "bond" | "vrf" | "interface" as kind, str() as name):
+            return f"{kind} {name}"
         case (str() as namespace, str() as name):
             return f"{name} in {namespace_words(namespace)}"
-        case tuple():
-            return " ".join(str(v) for v in value)
         case _:
             return str(value)
 
 
 def _render(line: Line, *, colour: bool) -> str:
     sign, depth, text = line
-    plain = f"  {'    ' * depth}{sign} {text}"
-    return f"{_COLOURS[sign]}{plain}{_PLAIN}" if colour else plain
+    plain = f"  {sign} {'    ' * depth}{text}"
+    return f"{_COLOURS[sign]}{plain}{_PLAIN}" if colour and sign in _COLOURS else plain

@@ -46,6 +46,9 @@ def operation_lines(operation: Operation) -> Iterator[str]:
             yield f"{_ip(name)} link property add {dev_words(dev)} altname {quote(new)}"
         case op.DeleteAltname(name, dev, old):
             yield f"{_ip(name)} link property del {dev_words(dev)} altname {quote(old)}"
+        case op.SetMaster(name, dev, master):
+            above = "nomaster" if master is None else f"master {quote(master)}"
+            yield f"{_ip(name)} link set {dev_words(dev)} {above}"
         case op.SetUp(name, dev, up):
             yield f"{_ip(name)} link set {dev_words(dev)} {'up' if up else 'down'}"
         case op.AddAddress(name, address):

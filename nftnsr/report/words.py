@@ -26,6 +26,7 @@ from nftnsr.state.model import (
 )
 
 _KINDS = {1: "", 2: "local ", 5: "multicast ", 6: "blackhole ", 7: "unreachable ", 8: "prohibit "}
+_FOREVER = 0xFFFFFFFF
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 
@@ -40,7 +41,7 @@ def item_words(item: Item) -> str:
             called = () if item.called == item.name else ("called", quote(item.called))
             return " ".join(("link", quote(item.name), *called, *link_words(item)))
         case Address():
-            return f"address {address_words(item)} {dev_words(item.dev)}"
+            return " ".join(("address", address_words(item), dev_words(item.dev), *_lasts(item)))
         case Route():
             return f"route {route_words(item)}"
         case PolicyRule():
@@ -64,8 +65,13 @@ def link_words(link: Link) -> Iterator[str]:
     if link.peer is not None:
         namespace, name = link.peer
         yield f"type veth peer {name} in {namespace_words(namespace)}"
-    yield from shape_words(evolve(link, alias=link.alias or None))
+    # The flags that every link has unless somebody takes them away are not worth a word.
+    arp, multicast = (None if flag else flag for flag in (link.arp, link.multicast))
+    usual = evolve(link, alias=link.alias or None, arp=arp, multicast=multicast)
+    yield from shape_words(usual)
     yield from (f"altname {quote(name)}" for name in link.altnames or ())
+    if link.master is not None:
+        yield f"master {quote(link.master[1])}"
     yield "up" if link.up else "down"
 
 
@@ -77,6 +83,9 @@ def shape_words(link: Link) -> Iterator[str]:
     ):  # fmt: skip
         if value is not None:
             yield f"{word} {value}"
+    for word, on in (("arp", link.arp), ("multicast", link.multicast)):
+        if on is not None:
+            yield f"{word} {'on' if on else 'off'}"
 
 
 def address_words(address: Address) -> str:
@@ -96,9 +105,20 @@ def address_words(address: Address) -> str:
         words.append(f"metric {address.metric}")
     if address.noprefixroute:
         words.append("noprefixroute")
+    if address.learns:
+        words.append("mngtmpaddr")
     if address.deprecated:
         words.append("preferred_lft 0")
     return " ".join(words)
+
+
+def _lasts(address: Address) -> Iterator[str]:
+    """For how long it does, in the words of `ip address show`."""
+    valid, preferred = address.lifetime or (_FOREVER, _FOREVER)
+    if valid != _FOREVER:
+        yield f"valid_lft {valid}sec"
+    if preferred != _FOREVER and not address.deprecated:
+        yield f"preferred_lft {preferred}sec"
 
 
 def route_words(route: Route) -> str:

@@ -98,9 +98,22 @@ def changed_fields(old: Item, new: Item) -> dict[str, tuple[object, object]]:
     """The fields in which two items of one key differ: name -> (old, new)."""
     fields = [f.name for f in attrs.fields(type(new)) if f.eq]
     pairs = {name: (getattr(old, name), getattr(new, name)) for name in fields}
-    # `None` says "as it is" for what the kernel always has a value of.
-    free = isinstance(new, Link | Address)
-    return {n: (a, b) for n, (a, b) in pairs.items() if a != b and not (free and b is None)}
+    return {n: (a, b) for n, (a, b) in pairs.items() if a != b and not _is_free(new, n, b)}
+
+
+def _is_free(item: Item, field: str, value: object) -> bool:
+    """Whether a wanted item says nothing about a field."""
+    match item, field:
+        case (Link(), "peer" | "master") | (Address(), "peer"):
+            return False  # None says that there shall be none
+        case Address(), "missing":
+            return value != ()  # an undo gives a broken address back, and does not break it
+        case Address(), "nodad":
+            return not value  # it is of no effect on an address that is there
+        case ((Link() | Address()), _):
+            return value is None
+        case _:
+            return False
 
 
 def _items(
@@ -108,16 +121,37 @@ def _items(
 ) -> Iterator[Difference]:
     have: dict[Key, Item] = dict(observed.by_key)
     gone = {key: item for key, item in have.items() if key not in wanted.by_key}
+    altered: dict[Key, Item] = {}
+    for key, item in wanted.by_key.items():
+        made = key not in have and (key in ours.by_key or _bears_our_mark(item))
+        if made and (old := next((i for i in gone.values() if _was(i, item)), None)):
+            altered[key] = gone.pop(old.key)
     leaving = {item.name for item in gone.values() if isinstance(item, Link)}
     for key, item in gone.items():
         may_go = key in ours.by_key or _bears_our_mark(item) or _devs(item) & leaving
         if may_go and not isinstance(item, Sysctl):  # which cannot be taken away
             yield Remove(name, item)
     for key, item in wanted.by_key.items():
-        if key not in have:
+        if (old := have.get(key, altered.get(key))) is None:
             yield Add(name, item)
-        elif changed_fields(have[key], item):
-            yield Change(name, have[key], item)
+        elif changed_fields(old, item):
+            yield Change(name, old, item)
+
+
+def _was(found: Item, ours: Item) -> bool:
+    """Whether something of another key is what became of an item of ours in somebody's hands."""
+    match found, ours:
+        case Address(), Address():
+            # IPv4: with another prefix length, or a peer.
+            return (found.dev, found.interface.ip) == (ours.dev, ours.interface.ip)
+        case Route(), Route() if found.destination == ours.destination:
+            if found.place == ours.place:
+                # In its place, or one path more beside it; its own successor takes no part.
+                theirs = found.protocol != RTPROT_NFTNSR
+                return theirs or (len(found.hops) > 1 and set(ours.hops) <= set(found.hops))
+            return found.hops == ours.hops  # with another metric, or in another table
+        case _:
+            return False
 
 
 def _bears_our_mark(item: Item) -> bool:

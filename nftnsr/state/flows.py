@@ -15,6 +15,7 @@ from ipaddress import ip_address, ip_network
 from attrs import frozen
 
 from nftnsr.state.model import Address_, Network_, Set
+from nftnsr.state.ruleset import plain
 
 _TRANSLATES = re.compile(
     r"type (ipv[46]_addr \. (ipv[46]_addr \. |inet_service \. )?)?inet_proto \. inet_service : "
@@ -85,7 +86,7 @@ def flows_of(
     """
     names = _before_protocol(item)
     for element in sorted(elements):
-        key, _, value = element.partition(" : ")
+        key, _, value = plain(element).partition(" : ")
         *before, protocol, ports = key.split(" . ")
         part = dict(zip(names, before, strict=True))
         address, *port = value.split(" . ")

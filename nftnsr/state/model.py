@@ -53,8 +53,7 @@ class Link:
     """A network interface; `peer` is (namespace, name) of the other end of a veth of ours.
 
     An uplink is `name` wherever it is spoken of; `called` is its name in the kernel, which
-    somebody may have changed. `kind`, `permanent` and `master` tell what it is, and are never
-    compared.
+    somebody may have changed. `kind` and `permanent` tell what it is, and are never compared.
     """
 
     name: str
@@ -69,10 +68,12 @@ class Link:
     """The kind of a virtual link, as `ip link add type` has it."""
     permanent: str | None = field(default=None, eq=False)
     """The address that the hardware was made with (IFLA_PERM_ADDRESS)."""
-    master: tuple[str, str] | None = field(default=None, eq=False)
-    """(kind, name) of the bridge, bond or vrf to which it belongs."""
+    master: tuple[str, str] | None = None
+    """(kind, name) of the bridge, bond or vrf to which it belongs; None says to none."""
     altnames: tuple[str, ...] | None = field(default=None, converter=_sorted)
     """All its alternative names (ip-link(8))."""
+    arp: bool | None = None
+    multicast: bool | None = None
 
     @property
     def key(self) -> Key:
@@ -83,23 +84,31 @@ class Link:
 class Address:
     """An address on a link.
 
-    `lifetime` (valid, preferred; in seconds) and `nodad` say how it is added, and are never
-    compared.
+    `lifetime` (valid, preferred; in seconds) says how it is added, and is never compared.
     """
 
     dev: str
     interface: Interface_
     peer: Address_ | None = None
+    """The other end of a point-to-point link; None says that there is none."""
     broadcast: IPv4Address | None = None
     scope: int | None = None
     label: str | None = None
     metric: int | None = None
     """Of the connected route that comes with it (IFA_RT_PRIORITY)."""
     noprefixroute: bool = False
-    nodad: bool | None = field(default=None, eq=False)
+    nodad: bool | None = None
     lifetime: tuple[int, int] | None = field(default=None, eq=False)
     deprecated: bool = False
     """Whether its preferred lifetime is over: it answers, but starts nothing of its own."""
+    lasting: bool | None = None
+    """Whether it is valid and preferred for ever."""
+    learns: bool | None = None
+    """Whether the kernel makes temporary addresses of it (IFA_F_MANAGETEMPADDR)."""
+    missing: tuple[str, ...] | None = None
+    """The routes that the kernel makes with an address, of those that are not there any more."""
+    by_kernel: bool = field(default=False, eq=False)
+    """Whether the kernel gave it by itself, as a link-local one."""
 
     @property
     def key(self) -> Key:

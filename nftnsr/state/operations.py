@@ -68,7 +68,7 @@ class RenameLink:
 
 @frozen
 class SetLink:
-    """Set what is not None of `link`'s MAC, MTU, queue length and alias."""
+    """Set what is not None of `link`'s MAC, MTU, queue length, alias and flags."""
 
     namespace: str
     link: Link
@@ -76,7 +76,17 @@ class SetLink:
     @property
     def says_anything(self) -> bool:
         link = self.link
-        return (link.mac, link.mtu, link.queue_length, link.alias) != (None,) * 4
+        shape = (link.mac, link.mtu, link.queue_length, link.alias, link.arp, link.multicast)
+        return any(value is not None for value in shape)
+
+
+@frozen
+class SetMaster:
+    """Make a link a member of a bridge, bond or vrf of its namespace; None: of none."""
+
+    namespace: str
+    name: str
+    master: str | None
 
 
 @frozen
@@ -196,6 +206,7 @@ Operation: TypeAlias = (
     | SetLink
     | AddAltname
     | DeleteAltname
+    | SetMaster
     | SetUp
     | AddAddress
     | DeleteAddress

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Literal, TypeVar
 
 from nftnsr.state.model import Block, Chain, Rule_, Set, Table
@@ -16,10 +17,12 @@ from nftnsr.state.model import Block, Chain, Rule_, Set, Table
 _BLOCK = re.compile(r"^\t([a-z ]+) (\S+) \{$")
 _TABLE = re.compile(r"^table (\S+) (\S+) \{$")
 _ELEMENTS = "elements = {"
+_CHAIN_HEAD = ("type ", 'comment "')  # a chain's comment cannot be changed: it is as its hook is
 # The state of an element (counter values, expiry) is no part of what is wanted.
 _STATE = re.compile(r" counter(?: packets \d+ bytes \d+)?(?= |$)| expires \S+")
 _COUNTED = re.compile(r"([^\s{,][^{,]*?) counter packets (\d+) bytes (\d+)(?: : ([^,}]*[^,} ]))?")
-_COMMENT = re.compile(r' comment "[^"]*"')
+# What somebody may have written to an element beside its key and value.
+_ODDITY = re.compile(r' comment "[^"]*"| timeout \S+')
 _NUMBERS = re.compile(r"(\d+)")
 
 Counter = tuple[str, str, str, int, int]
@@ -59,6 +62,11 @@ def block_lines(item: Chain | Set | Block) -> list[str]:
             head = f"{item.kind} {item.name} {{"
             body = list(item.lines)
     return [head, *_indent(body), "}"]
+
+
+def plain(element: str) -> str:
+    """An element without comment and timeout: its key, and the value of a map's."""
+    return _ODDITY.sub("", element)
 
 
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
@@ -165,7 +173,7 @@ def _elements(verb: Literal["add", "delete"], item: Set, other: Set | None) -> I
     """The command for those elements of a set that `other`, if there is one, has not."""
     elements = sorted(item.elements - (other.elements if other is not None else frozenset()))
     if verb == "delete":
-        elements = [_COMMENT.sub("", element).split(" : ")[0] for element in elements]
+        elements = [plain(element).split(" : ")[0] for element in elements]
     if elements:
         yield f"{verb} element {_full(item)} {{ {', '.join(elements)} }}"
 
@@ -219,8 +227,9 @@ def _body(lines: Iterator[str]) -> Iterator[str]:
 def _read_block(table: tuple[str, str], kind: str, name: str, body: Iterator[str]) -> Rule_:
     lines = tuple(body)
     if kind == "chain":
-        hook = lines[0] if lines and lines[0].startswith("type ") else ""
-        return Chain(table, name, hook, lines[bool(hook) :])
+        head = list(takewhile(lambda line: line.startswith(_CHAIN_HEAD), lines))
+        hook = " ".join(line if line.endswith(";") else f"{line};" for line in head)
+        return Chain(table, name, hook, lines[len(head) :])
     if kind not in ("set", "map"):
         return Block(table, kind, name, lines)
     start = next((n for n, line in enumerate(lines) if line.startswith(_ELEMENTS)), len(lines))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from ipaddress import ip_interface
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
@@ -60,13 +60,19 @@ def _intent(
     kept = {router.name: records.read(router.name) for router in spec.routers}
     compiled = compile_spec(spec)
     scope = _scope(State.union((compiled, *map(places, spec.routers))), kept.values())
+    scope = evolve(scope, remembered=frozenset(n for n, record in kept.items() if record))
     found = observe(machine, scope)
     compiled = machine.normal_form(compiled)
-    changes = {r.name: _Change.of(r, kept[r.name], found, compiled[HOST]) for r in spec.routers}
+    shapes = {r.name: _shape(r, kept[r.name], found) for r in spec.routers}
+    changes = {
+        r.name: _Change.of(r, kept[r.name], found, compiled[HOST], shapes[r.name])
+        for r in spec.routers
+    }
     released = _host(tuple(i for change in changes.values() for i in change.released))
     handovers = (handed(machine, r, found) for r in spec.routers)
+    shaped = (_shaped(compiled, r, shapes[r.name]) for r in spec.routers)
     resets = (_reset(machine, router, kept[router.name]) for router in spec.routers)
-    wanted = State.union((compiled, *resets, released, *handovers))
+    wanted = State.union((compiled, *shaped, *resets, released, *handovers))
     ours = State.union(r.applied for r in kept.values() if r is not None)
     # What the uplinks are known by from now on: a crash may leave one under another name.
     goal = Goal(wanted, scope.learning(found), ours)
@@ -74,7 +80,7 @@ def _intent(
 
 
 def _reset(machine: Machine, router: Router, record: Record | None) -> State:
-    """What the last spec said, and this one leaves as it was before the first, or as it is new."""
+    """The settings that the last spec said, and this one leaves as they are new."""
     if record is None:
         return State({})
     gone = {i.name for i in record.applied[router.name].items if isinstance(i, Link)}
@@ -83,23 +89,7 @@ def _reset(machine: Machine, router: Router, record: Record | None) -> State:
     lasting = {i.path for i in said if not any(_on(i, dev) for dev in gone)}
     unsaid = sorted(lasting - {each.path for each in router_sysctls(router)})
     settings = machine.usual(unsaid) if unsaid else ()
-    return State({router.name: Namespace((*_shape(router, record), *settings))})
-
-
-def _shape(router: Router, record: Record) -> Iterator[Link]:
-    before = record.before[HOST].link(router.uplink)
-    applied = record.applied[router.name].link(router.uplink)
-    (wanted,) = (link for link in router_links(router) if link.name == router.uplink)
-    if before is None or applied is None:
-        return
-
-    def field(name: str) -> Any:
-        said = getattr(wanted, name)
-        return (
-            getattr(before, name) if said is None and getattr(applied, name) is not None else said
-        )
-
-    yield evolve(wanted, mac=field("mac"), mtu=field("mtu"), altnames=field("altnames"))
+    return State({router.name: Namespace(tuple(settings))})
 
 
 def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State]:
@@ -167,7 +157,9 @@ def _given_back(machine: Machine, record: Record, found: State) -> tuple[Item, .
 
 def _without_leases(items: Iterable[Item]) -> tuple[Item, ...]:
     """What comes back after a time: leases have ended meanwhile, and who renews them sets them."""
-    return tuple(evolve(i, lifetime=None) if isinstance(i, Address) else i for i in items)
+    return tuple(
+        evolve(i, lifetime=None, lasting=None) if isinstance(i, Address) else i for i in items
+    )
 
 
 def _is_bare(link: Link, host: Namespace) -> bool:
@@ -191,6 +183,24 @@ def _assumed(router: Router) -> tuple[Item, ...]:
     return (*items, *(r for r in router_routes(router) if dev in r.devs))
 
 
+def _shape(router: Router, old: Record | None, found: State) -> Link | None:
+    """How the uplink was when it was taken, or is now that it is to be taken; None if unknown."""
+    here, taken = found[router.name].link(router.uplink), None if old is None else old.taken
+    if here is None:
+        return found[HOST].link(router.uplink) or taken
+    return taken if taken is not None and taken.name == router.uplink else here
+
+
+def _shaped(compiled: State, router: Router, shape: Link | None) -> State:
+    """The wanted uplink: what the spec does not say of it stays as it was when it was taken."""
+    link = compiled[router.name].link(router.uplink)
+    if link is None or shape is None:
+        return State({})
+    words = ("mac", "mtu", "queue_length", "alias", "altnames", "arp", "multicast")
+    kept = {w: getattr(shape, w) for w in words if getattr(link, w) is None}
+    return State({router.name: Namespace((evolve(link, **kept),))})
+
+
 def _host(items: tuple[Item, ...]) -> State:
     return State({HOST: Namespace(items)})
 
@@ -204,7 +214,9 @@ class _Change:
     """What the host gets back because the router does not use its old uplink any more."""
 
     @classmethod
-    def of(cls, router: Router, old: Record | None, found: State, host: Namespace) -> _Change:
+    def of(
+        cls, router: Router, old: Record | None, found: State, host: Namespace, shape: Link | None
+    ) -> _Change:
         applied = _applied(router)
         items = tuple(i for i in found[HOST].items if _on(i, router.uplink))
         configured = any(isinstance(i, Address) and not i.interface.is_link_local for i in items)
@@ -212,16 +224,17 @@ class _Change:
         if old is not None and remembered and not configured:
             # What the host had before the first apply stays remembered through all later ones,
             # and through a reboot after which nobody configured the uplink.
-            return cls(evolve(old, applied=applied, down=False))
+            return cls(evolve(old, applied=applied, down=False, taken=shape))
         if old is not None and remembered:
-            return cls(Record(router.name, _host(items), applied))
+            return cls(Record(router.name, _host(items), applied, taken=shape))
         before = items or _assumed(router)
         earlier = old.before[HOST].items if old is not None else ()
         # Routes in whose place the router's own are now (the default) come back with `down` only.
         taken = {i.place for i in host.items if isinstance(i, Route)}
         withheld = tuple(i for i in earlier if isinstance(i, Route) and i.place in taken)
         released = tuple(i for i in earlier if i not in withheld)
-        return cls(Record(router.name, _host((*before, *withheld)), applied), released)
+        record = Record(router.name, _host((*before, *withheld)), applied, taken=shape)
+        return cls(record, released)
 
 
 def _applied(router: Router) -> State:

@@ -55,6 +55,10 @@ _SETUP, _VETH, _BURST, _HOST, _REST = range(5)
     _UNROUTE, _CONNECTED, _ROUTE, _END,
 ) = range(12)  # fmt: skip
 
+_SHAPE_FIELDS = ("mac", "mtu", "queue_length", "alias", "arp", "multicast", "master")
+# Of an address that stays, `ip address replace` changes these; the rest of it is what it is.
+_CHANGED_IN_PLACE = {"metric", "nodad", "deprecated", "lasting", "learns"}
+
 Ranked = tuple[int, int, Operation]
 
 
@@ -130,12 +134,16 @@ class _Planner:
             return
         if link.peer is not None:
             yield stage, _MAKE, self._veth(name, link)
-            link = _only(link, ("queue_length", "alias"))
+            # The rest it was made with, or has because nobody took it away.
+            link = _only(link, ("queue_length", "alias", "master"))
         else:
             source = self.moves[name, link.name]
             yield stage, _MAKE, op.MoveLink(link.name, source, name)
             yield from _renames(name, link, link.name)
-            yield from _altnames(name, link, self.observed[source].link(link.name), stage)
+            # What a link is moves with it, and hardware is slow to take its own MAC once more.
+            before = self.observed[source].link(link.name)
+            yield from _altnames(name, link, before, stage)
+            link = _only(link, changed_fields(before, link) if before else _SHAPE_FIELDS)
         yield from _set(name, link, stage)
 
     def _veth(self, name: str, link: Link) -> op.CreateVeth:
@@ -174,16 +182,19 @@ class _Planner:
         match new:
             case Link():
                 changes = changed_fields(old, new)
-                if "peer" in changes:
+                if "peer" in changes and new.peer is not None:  # what is elsewhere stays there
                     yield stage, _UNMAKE, op.DeleteLink(name, new.name)
                     yield stage, _MAKE, self._veth(name, new)
                 assert isinstance(old, Link)
                 yield from _renames(name, new, old.called)
                 yield from _altnames(name, new, old, stage)
+                if "master" in changes and new.master is None:
+                    yield stage, _UNMAKE, op.SetMaster(name, new.name, None)
                 yield from _set(name, _only(new, changes.keys()), stage)
             case Address():
                 assert isinstance(old, Address)
-                yield stage, _ADDRESS, op.DeleteAddress(name, old)
+                if not changed_fields(old, new).keys() <= _CHANGED_IN_PLACE:
+                    yield stage, _ADDRESS, op.DeleteAddress(name, old)
                 yield stage, _ADDRESS, op.AddAddress(name, new)
             case Neighbour():
                 assert isinstance(old, Neighbour)
@@ -272,6 +283,8 @@ def _set(namespace: str, link: Link, stage: int) -> Iterator[Ranked]:
     """What a link is first, since its sysctls and addresses depend on it; up when it has them."""
     if (shape := op.SetLink(namespace, link)).says_anything:
         yield stage, _SHAPE, shape
+    if link.master is not None:
+        yield stage, _SHAPE, op.SetMaster(namespace, link.name, link.master[1])
     yield stage, _UP, op.SetUp(namespace, link.name, link.up)
 
 
@@ -288,14 +301,7 @@ def _altnames(namespace: str, wanted: Link, found: Link | None, stage: int) -> I
 
 def _only(link: Link, fields: Collection[str]) -> Link:
     """`link` with nothing to set but `fields`, and its up state."""
-    return Link(
-        link.name,
-        link.up,
-        mac=link.mac if "mac" in fields else None,
-        mtu=link.mtu if "mtu" in fields else None,
-        queue_length=link.queue_length if "queue_length" in fields else None,
-        alias=link.alias if "alias" in fields else None,
-    )
+    return Link(link.name, link.up, **{f: getattr(link, f) for f in _SHAPE_FIELDS if f in fields})
 
 
 def _joined(operations: Iterable[Operation]) -> Iterator[Operation]:

@@ -31,7 +31,13 @@ def obstacles(machine: Machine, spec: Spec, wanted: State, found: State) -> tupl
 
 def _router(machine: Machine, router: Router, wanted: State, found: State) -> Iterator[Obstacle]:
     name = router.name
-    if machine.is_foreign(name):
+    if found[name].nameless is not None and machine.exists(name):
+        yield Obstacle(
+            f"the router's namespace has lost its name {name}, lives on at "
+            f"{found[name].nameless}, and another one is called so",
+            f"delete that one (ip netns del {name}), or give it another name",
+        )
+    elif machine.exists(name) and name not in found:
         yield Obstacle(
             f"network namespace {name} exists and nftnsr did not make it",
             f"give the router another name, or look into it (ip -n {name} link) and delete it",
@@ -132,10 +138,13 @@ def _taken(
 
 def _routes(machine: Machine, router: Router, wanted: State, found: State) -> Iterator[Obstacle]:
     """A default route of the host, over another link, that ours would replace."""
-    links = {i.name for s in (wanted, found) for i in s[HOST].items if isinstance(i, Link)}
+    links = {
+        dev for s in (wanted, found) for i in s[HOST].items if isinstance(i, Link)
+        for dev in (i.name, i.called)
+    }  # fmt: skip
     for route in machine.routes_in_the_way(wanted[HOST], links | {router.uplink}):
-        dev = ", ".join(sorted(route.devs))
+        over = f" over {', '.join(sorted(route.devs))}" if route.devs else ""
         yield Obstacle(
-            f"the host has a route {route.destination} over {dev} of the same metric",
+            f"the host has a route {route.destination}{over} of the same metric",
             f"give it a metric, or set default_route = false in [router.{router.name}.host]",
         )

@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 from attrs import frozen
 
 from nftnsr.state import serial
-from nftnsr.state.model import State
+from nftnsr.state.model import Link, State
 
 DIRECTORY = Path("/var/lib/nftnsr")
 
@@ -24,13 +24,15 @@ class Record:
     `before` holds, in the host's namespace, what the uplink had before the first apply: link,
     addresses, routes, neighbours, sysctls. `applied` is what nftnsr wanted last, without the
     ruleset: it tells where to look when the router goes or changes. After a `down` that could
-    not end everything yet the record stays, and says so.
+    not end everything yet the record stays, and says so. `taken` is how the uplink was when it
+    was last moved into the namespace.
     """
 
     router: str
     before: State
     applied: State
     down: bool = False
+    taken: Link | None = None
 
 
 def read(router: str) -> Record | None:

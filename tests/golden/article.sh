@@ -43,7 +43,7 @@ table inet nftnsr {
 EOF
 ip link add name vens3 address 02:89:78:66:d2:a3 mtu 1500 type veth peer name vens3 address 02:f7:08:18:68:fe mtu 1500 netns ens3
 sysctl -qw net/ipv6/conf/vens3/addr_gen_mode=1 net/ipv6/conf/vens3/disable_ipv6=0
-ip netns exec ens3 sysctl -qw net/ipv4/conf/vens3/send_redirects=0 net/ipv4/conf/vens3/rp_filter=1 net/ipv6/conf/vens3/disable_ipv6=0 net/ipv6/conf/vens3/addr_gen_mode=1
+ip netns exec ens3 sysctl -qw net/ipv4/conf/vens3/forwarding=1 net/ipv4/conf/vens3/send_redirects=0 net/ipv4/conf/vens3/rp_filter=1 net/ipv6/conf/vens3/disable_ipv6=0 net/ipv6/conf/vens3/forwarding=1 net/ipv6/conf/vens3/addr_gen_mode=1
 ip address add 192.168.158.2/24 dev vens3
 ip -n ens3 address add 192.168.158.1/24 dev vens3
 ip -n ens3 address add fe80::1/64 dev vens3 nodad
@@ -53,7 +53,7 @@ ip link set dev vens3 up
 ip -n ens3 link set dev vens3 up
 ip -6 -n ens3 route add 2123:2134:abc:ddd::2/128 via fe80::2 dev vens3 metric 1024 proto 110
 ip link set dev ens3 netns ens3
-ip netns exec ens3 sysctl -qw net/ipv4/conf/ens3/send_redirects=0 net/ipv4/conf/ens3/rp_filter=1 net/ipv6/conf/ens3/disable_ipv6=0 net/ipv6/conf/ens3/accept_ra=0 net/ipv6/conf/ens3/accept_dad=0 net/ipv6/conf/ens3/proxy_ndp=1 net/ipv6/neigh/ens3/proxy_delay=0
+ip netns exec ens3 sysctl -qw net/ipv4/conf/ens3/forwarding=1 net/ipv4/conf/ens3/send_redirects=0 net/ipv4/conf/ens3/rp_filter=1 net/ipv6/conf/ens3/disable_ipv6=0 net/ipv6/conf/ens3/forwarding=1 net/ipv6/conf/ens3/accept_ra=0 net/ipv6/conf/ens3/accept_dad=0 net/ipv6/conf/ens3/proxy_ndp=1 net/ipv6/neigh/ens3/proxy_delay=0
 ip -n ens3 address add 1.2.3.4/24 dev ens3
 ip -n ens3 address add 2123:2134:abc:ddd::3/64 dev ens3 nodad
 ip -n ens3 link set dev ens3 up

@@ -119,7 +119,7 @@ table inet nftnsr {
 EOF
 ip link add name wan0 address 02:8a:b9:fe:b6:c2 mtu 1500 type veth peer name wan0 address 02:b6:ce:88:3c:1c mtu 1500 netns wan
 sysctl -qw net/ipv6/conf/wan0/addr_gen_mode=1 net/ipv6/conf/wan0/disable_ipv6=0
-ip netns exec wan sysctl -qw net/ipv4/conf/wan0/send_redirects=0 net/ipv4/conf/wan0/rp_filter=1 net/ipv6/conf/wan0/disable_ipv6=0 net/ipv6/conf/wan0/addr_gen_mode=1
+ip netns exec wan sysctl -qw net/ipv4/conf/wan0/forwarding=1 net/ipv4/conf/wan0/send_redirects=0 net/ipv4/conf/wan0/rp_filter=1 net/ipv6/conf/wan0/disable_ipv6=0 net/ipv6/conf/wan0/forwarding=1 net/ipv6/conf/wan0/addr_gen_mode=1
 ip address add 192.168.158.2/24 dev wan0
 ip -n wan address add 192.168.158.1/24 dev wan0
 ip -n wan address add fe80::1/64 dev wan0 nodad
@@ -131,7 +131,7 @@ ip -n wan route replace 10.10.0.0/24 via 192.168.158.2 dev wan0 proto 110
 ip -6 -n wan route add 2001:db8:50:1::2/128 via fe80::2 dev wan0 metric 1024 proto 110
 ip -6 -n wan route add fd00:10::/64 via fe80::2 dev wan0 metric 1024 proto 110
 ip link set dev enp1s0 netns wan
-ip netns exec wan sysctl -qw net/ipv4/conf/enp1s0/send_redirects=0 net/ipv4/conf/enp1s0/rp_filter=1 net/ipv6/conf/enp1s0/disable_ipv6=0 net/ipv6/conf/enp1s0/accept_ra=0 net/ipv6/conf/enp1s0/accept_dad=0 net/ipv6/conf/enp1s0/proxy_ndp=1 net/ipv6/neigh/enp1s0/proxy_delay=0
+ip netns exec wan sysctl -qw net/ipv4/conf/enp1s0/forwarding=1 net/ipv4/conf/enp1s0/send_redirects=0 net/ipv4/conf/enp1s0/rp_filter=1 net/ipv6/conf/enp1s0/disable_ipv6=0 net/ipv6/conf/enp1s0/forwarding=1 net/ipv6/conf/enp1s0/accept_ra=0 net/ipv6/conf/enp1s0/accept_dad=0 net/ipv6/conf/enp1s0/proxy_ndp=1 net/ipv6/neigh/enp1s0/proxy_delay=0
 ip -n wan address add 192.0.2.40/24 dev enp1s0
 ip -n wan address add 2001:db8:50:1::3/64 dev enp1s0 nodad
 ip -n wan link set dev enp1s0 up

@@ -34,13 +34,13 @@ table inet nftnsr {
 EOF
 ip link add name veth0 address 02:fa:bd:59:1d:5f mtu 1500 type veth peer name veth0 address 02:70:b5:be:cc:41 mtu 1500 netns eth0
 sysctl -qw net/ipv6/conf/veth0/addr_gen_mode=1
-ip netns exec eth0 sysctl -qw net/ipv4/conf/veth0/send_redirects=0 net/ipv4/conf/veth0/rp_filter=1 net/ipv6/conf/veth0/disable_ipv6=1 net/ipv6/conf/veth0/addr_gen_mode=1
+ip netns exec eth0 sysctl -qw net/ipv4/conf/veth0/forwarding=1 net/ipv4/conf/veth0/send_redirects=0 net/ipv4/conf/veth0/rp_filter=1 net/ipv6/conf/veth0/disable_ipv6=1 net/ipv6/conf/veth0/forwarding=0 net/ipv6/conf/veth0/addr_gen_mode=1
 ip address add 192.168.158.2/24 dev veth0
 ip -n eth0 address add 192.168.158.1/24 dev veth0
 ip link set dev veth0 up
 ip -n eth0 link set dev veth0 up
 ip link set dev eth0 netns eth0
-ip netns exec eth0 sysctl -qw net/ipv4/conf/eth0/send_redirects=0 net/ipv4/conf/eth0/rp_filter=1 net/ipv6/conf/eth0/disable_ipv6=1 net/ipv6/conf/eth0/accept_ra=0 net/ipv6/conf/eth0/accept_dad=0 net/ipv6/conf/eth0/proxy_ndp=0 net/ipv6/neigh/eth0/proxy_delay=0
+ip netns exec eth0 sysctl -qw net/ipv4/conf/eth0/forwarding=1 net/ipv4/conf/eth0/send_redirects=0 net/ipv4/conf/eth0/rp_filter=1 net/ipv6/conf/eth0/disable_ipv6=1 net/ipv6/conf/eth0/forwarding=0 net/ipv6/conf/eth0/accept_ra=0 net/ipv6/conf/eth0/accept_dad=0 net/ipv6/conf/eth0/proxy_ndp=0 net/ipv6/neigh/eth0/proxy_delay=0
 ip -n eth0 address add 198.51.100.7/24 dev eth0
 ip -n eth0 link set dev eth0 up
 ip -n eth0 route replace default via 198.51.100.1 dev eth0 proto 110

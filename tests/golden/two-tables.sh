@@ -49,7 +49,7 @@ table inet nftnsr {
 EOF
 ip link add name vwan address 02:8a:b9:fe:b6:c2 mtu 1492 type veth peer name vwan address 02:b6:ce:88:3c:1c mtu 1492 netns wan
 sysctl -qw net/ipv6/conf/vwan/addr_gen_mode=1 net/ipv6/conf/vwan/disable_ipv6=0
-ip netns exec wan sysctl -qw net/ipv4/conf/vwan/send_redirects=0 net/ipv4/conf/vwan/rp_filter=1 net/ipv6/conf/vwan/disable_ipv6=0 net/ipv6/conf/vwan/addr_gen_mode=1
+ip netns exec wan sysctl -qw net/ipv4/conf/vwan/forwarding=1 net/ipv4/conf/vwan/send_redirects=0 net/ipv4/conf/vwan/rp_filter=1 net/ipv6/conf/vwan/disable_ipv6=0 net/ipv6/conf/vwan/forwarding=1 net/ipv6/conf/vwan/addr_gen_mode=1
 ip address add 192.168.158.2/24 dev vwan
 ip -n wan address add 192.168.158.1/24 dev vwan
 ip -n wan address add fe80::1/64 dev vwan nodad
@@ -64,7 +64,7 @@ ip -6 -n wan route add 2001:db8:113::2/128 via fe80::2 dev vwan metric 1024 prot
 ip link set dev enp1s0 netns wan
 ip -n wan link property add dev enp1s0 altname uplink-of-wan
 ip -n wan link set dev enp1s0 mtu 1492
-ip netns exec wan sysctl -qw net/ipv4/conf/enp1s0/send_redirects=0 net/ipv4/conf/enp1s0/rp_filter=1 net/ipv6/conf/enp1s0/disable_ipv6=0 net/ipv6/conf/enp1s0/accept_ra=0 net/ipv6/conf/enp1s0/accept_dad=0 net/ipv6/conf/enp1s0/proxy_ndp=1 net/ipv6/neigh/enp1s0/proxy_delay=0
+ip netns exec wan sysctl -qw net/ipv4/conf/enp1s0/forwarding=1 net/ipv4/conf/enp1s0/send_redirects=0 net/ipv4/conf/enp1s0/rp_filter=1 net/ipv6/conf/enp1s0/disable_ipv6=0 net/ipv6/conf/enp1s0/forwarding=1 net/ipv6/conf/enp1s0/accept_ra=0 net/ipv6/conf/enp1s0/accept_dad=0 net/ipv6/conf/enp1s0/proxy_ndp=1 net/ipv6/neigh/enp1s0/proxy_delay=0
 ip -n wan address add 203.0.113.10/24 dev enp1s0
 ip -n wan address add 2001:db8:113::3/64 dev enp1s0 nodad
 ip -n wan link set dev enp1s0 up

@@ -116,8 +116,11 @@ def test_drift_is_shown_and_put_right(segment: Segment, spec: Path) -> None:
     assert drift.out == (
         "namespace ens3:\n"
         "  + route default via 1.2.3.1 dev ens3 proto 110\n"
-        "  ~ map inet nftnsr forward_ipv4\n"
-        "      + tcp . 22 : 192.168.158.2 . 22\n"
+        "    table inet nftnsr {\n"
+        "        map forward_ipv4 {\n"
+        "  +         tcp . 22 : 192.168.158.2 . 22\n"
+        "        }\n"
+        "    }\n"
     )
     assert f"nftnsr apply {spec}" in drift.err
     assert nftnsr("apply", spec).out == drift.out
@@ -154,12 +157,16 @@ def test_json_of_differences_says_where_what_and_which(segment: Segment, spec: P
             "action": "change",
             "kind": "sysctl",
             "what": "sysctl net.ipv6.conf.vens3.addr_gen_mode 0 -> 1",
+            "found": "sysctl net.ipv6.conf.vens3.addr_gen_mode = 0",
+            "wanted": "sysctl net.ipv6.conf.vens3.addr_gen_mode = 1",
         },
         {
             "namespace": "ens3",
             "action": "change",
             "kind": "map",
             "what": "map inet nftnsr forward_ipv4",
+            "found": "map inet nftnsr forward_ipv4",
+            "wanted": "map inet nftnsr forward_ipv4",
             "lines": ["+ tcp . 22 : 192.168.158.2 . 22"],
         },
     ]

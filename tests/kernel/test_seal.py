@@ -181,7 +181,7 @@ CHANGES = {
     "uplink moved out": ("ip -n ens3 link set ens3 netns 1", None),
     "veth deleted": ("ip link del vens3", DIFFERS),
     "foreign link inside": ("ip -n ens3 link add x0 type veth peer name x1", None),
-    "mark of the namespace": ("ip -n ens3 link set lo alias mine", TROUBLE),
+    "mark of the namespace": ("ip -n ens3 link set lo alias mine", DIFFERS),
     # settings
     "forwarding": (f"{IN} sysctl -qw net.ipv4.ip_forward=0", DIFFERS),
     "IPv6 forwarding": (f"{IN} sysctl -qw net.ipv6.conf.all.forwarding=0", DIFFERS),
@@ -196,7 +196,7 @@ CHANGES = {
         "ip -n ens3 neigh add 1.2.3.8 lladdr 02:00:00:00:00:08 nud permanent dev ens3", None),
     # namespaces
     "namespace deleted": ("ip -n ens3 link set ens3 netns 1; ip netns del ens3", None),
-    "namespace of the same name": ("ip netns del ens3; ip netns add ens3", TROUBLE),
+    "namespace of the same name": ("ip netns del ens3; ip netns add ens3", DIFFERS),
 }  # fmt: skip
 
 

@@ -80,7 +80,8 @@ class Fake:
                     (link.peer[0], other, (name, link.name)),
                 ):
                     _need(("link", end.name) not in self.spaces[space], operation)
-                    self.put(space, Link(end.name, False, far, end.mac, end.mtu or 1500, 1000, ""))
+                    made = Link(end.name, False, far, end.mac, end.mtu or 1500, 1000, "")
+                    self.put(space, evolve(made, arp=True, multicast=True))
             case op.DeleteLink(name, dev):
                 self.drop_link(name, dev)
             case op.MoveLink(dev, source, target):
@@ -91,9 +92,12 @@ class Fake:
             case op.SetLink(name, link):
                 _need(operation.says_anything, operation)
                 old = self.link(name, link.name, operation)
-                given = ("mac", "mtu", "queue_length", "alias")
+                given = ("mac", "mtu", "queue_length", "alias", "arp", "multicast")
                 new = {f: getattr(link, f) for f in given if getattr(link, f) is not None}
                 self.put(name, evolve(old, **new))
+            case op.SetMaster(name, dev, master):
+                above = None if master is None else ("bridge", master)
+                self.put(name, evolve(self.link(name, dev, operation), master=above))
             case op.SetUp(name, dev, up):
                 self.put(name, evolve(self.link(name, dev, operation), up=up))
             case op.RenameLink(name, called, new_name):

@@ -147,12 +147,15 @@ def test_settings_of_a_link_are_made_before_it_comes_up() -> None:
 
 def test_link_is_shaped_before_its_settings_and_addresses_and_comes_up_after_them() -> None:
     """A smaller MTU would take the IPv6 addresses with it, a new MAC the link-local one."""
-    shape = first(DOWN, op.SetLink)
-    address = DOWN.index(op.AddAddress(HOST, BEFORE[1]))  # type: ignore[arg-type]
+    inside = reached(SPEC)["wan"].plus([evolve(UPLINK, mtu=1300)])
+    found = State({**reached(SPEC).namespaces, "wan": inside})
+    down = made(FOUND, found)
+    shape = down.index(op.SetLink(HOST, Link("ens3", mtu=UPLINK.mtu)))
+    address = down.index(op.AddAddress(HOST, BEFORE[1]))  # type: ignore[arg-type]
     settings = next(
-        n for n, o in enumerate(DOWN) if isinstance(o, op.WriteSysctls) and BEFORE[4] in o.settings
+        n for n, o in enumerate(down) if isinstance(o, op.WriteSysctls) and BEFORE[4] in o.settings
     )
-    assert shape < settings < address < DOWN.index(op.SetUp(HOST, "ens3", True))
+    assert shape < settings < address < down.index(op.SetUp(HOST, "ens3", True))
 
 
 def test_first_ipv6_address_is_added_last_since_the_kernel_prefers_that() -> None:

@@ -145,16 +145,23 @@ host:
 
 namespace wan:
   + namespace wan
-  + chain inet nftnsr c
-      + type filter hook forward priority filter; policy drop;
-      + accept
-  ~ link ens3: up no -> yes, mtu 1500 -> 1450
-  ~ map inet nftnsr m
-      - 9 : 10.0.0.2
-      + 9 : 10.0.0.3
-      + 10 : 10.0.0.2
-  ~ chain inet nftnsr c
-      + drop
+  ~ link ens3: down -> up, mtu 1500 -> 1450
+    table inet nftnsr {
+  +     chain c {
+  +         type filter hook forward priority filter; policy drop;
+  +         accept
+  +     }
+        map m {
+  -         9 : 10.0.0.2
+  +         9 : 10.0.0.3
+  +         10 : 10.0.0.2
+        }
+        chain c {
+            type filter hook forward priority filter; policy drop;
+  +         drop
+            accept
+        }
+    }
 
 namespace wide:
   ~ namespace wide: it has lost its name, and lives on at /proc/7/ns/net
@@ -220,6 +227,11 @@ COMMANDS: dict[str, Operation] = {
         HOST, Link("ens3", queue_length=500, alias="the uplink")
     ),
     "ip link set dev ens3 alias ''": op.SetLink(HOST, Link("ens3", alias="")),
+    "ip -n wan link set dev ens3 arp on multicast off": op.SetLink(
+        "wan", Link("ens3", arp=True, multicast=False)
+    ),
+    "ip -n wan link set dev ens3 master 'br 0'": op.SetMaster("wan", "ens3", "br 0"),
+    "ip link set dev vens3 nomaster": op.SetMaster(HOST, "vens3", None),
     "ip link set dev vens3 up": op.SetUp(HOST, "vens3", True),
     "ip -n wan link set dev ens3 down": op.SetUp("wan", "ens3", False),
     "ip -n wan address add 192.0.2.10/24 metric 100 dev ens3": op.AddAddress(
@@ -297,6 +309,7 @@ IN_EVIL: tuple[Operation, ...] = (
     op.SetLink(EVIL, Link(EVIL, alias=EVIL)),
     op.AddAltname(EVIL, EVIL, EVIL),
     op.DeleteAltname(EVIL, EVIL, EVIL),
+    op.SetMaster(EVIL, EVIL, EVIL),
     op.SetUp(EVIL, EVIL, True),
     op.AddAddress(EVIL, Address(EVIL, V4.interface, label=f"{EVIL}:1")),
     op.DeleteAddress(EVIL, Address(EVIL, V4.interface)),

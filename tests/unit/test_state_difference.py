@@ -116,8 +116,10 @@ def test_metric_of_an_address_is_compared_where_it_is_wanted() -> None:
 
 
 def test_what_a_link_is_is_never_compared_but_what_it_is_called_is() -> None:
-    found = evolve(UPLINK, kind="veth", permanent="02:00:00:00:00:33", master=("bridge", "br0"))
+    found = evolve(UPLINK, kind="veth", permanent="02:00:00:00:00:33")
     assert difference(host(UPLINK), host(found)) == ()
+    slave = evolve(UPLINK, master=("bridge", "br0"))
+    assert difference(host(UPLINK), host(slave)) == (Change(HOST, slave, UPLINK),)
     renamed = evolve(UPLINK, called="dev2")
     assert difference(host(UPLINK), host(renamed)) == (Change(HOST, renamed, UPLINK),)
 
@@ -137,6 +139,33 @@ def test_what_a_wanted_link_says_is_compared() -> None:
 def test_none_in_a_route_is_compared() -> None:
     found = evolve(ROUTE, source=ip_address("192.0.2.10"))
     assert difference(host(ROUTE), host(found)) == (Change(HOST, found, ROUTE),)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"interface": ip_interface("192.0.2.10/16")}, {"peer": ip_address("192.0.2.1")},
+     {"lasting": None, "lifetime": (100, 0)}, {"missing": ("local 192.0.2.10",)},
+     {"noprefixroute": True}],
+)  # fmt: skip
+def test_address_of_ours_that_somebody_altered_is_changed_back(change: dict[str, object]) -> None:
+    made = evolve(ADDRESS, lasting=True, missing=())
+    found = evolve(made, **change)
+    assert difference(host(made), host(found), ours=host(made)) == (Change(HOST, found, made),)
+    # An undo goes back to what it found as far as that was whole.
+    assert difference(host(found), host(evolve(found, missing=())), ours=host(made)) == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"metric": 50}, {"table": 100}, {"hops": (Hop("ens3", ip_address("fe80::9")),)},
+     {"hops": (*ROUTE6.hops, Hop("ens3", ip_address("fe80::9")))},
+     {"kind": 6, "hops": ()}],
+)  # fmt: skip
+def test_route_of_ours_that_somebody_altered_is_changed_back(change: dict[str, object]) -> None:
+    found = evolve(ROUTE6, protocol=3, **change)
+    assert difference(host(ROUTE6), host(found)) == (Change(HOST, found, ROUTE6),)
+    # Beside ours it is somebody else's.
+    assert difference(host(ROUTE6), host(ROUTE6, found)) == ()
 
 
 def test_lifetime_of_an_address_is_never_compared() -> None:

@@ -34,7 +34,7 @@ from nftnsr.state.operations import Operation
 T = ("inet", "nftnsr")
 LINK = Link(
     "ens3", False, ("wan", "x"), "02:00:00:00:00:03", 1450, 500, 'an "alias" – é', "dev2",
-    "veth", "02:00:00:00:00:33", ("bridge", "br0"), ("wan", "outside"),
+    "veth", "02:00:00:00:00:33", ("bridge", "br0"), ("wan", "outside"), False, True,
 )  # fmt: skip
 ADDRESS = Address(
     "ens3",
@@ -47,6 +47,10 @@ ADDRESS = Address(
     True,
     True,
     (3600, 1800),
+    True,
+    True,
+    False,
+    ("local 192.0.2.10",),
     True,
 )
 HOPS = (Hop("ens3", ip_address("192.0.2.1"), True, 2), Hop("ens4", None), Hop())
@@ -91,6 +95,8 @@ OPERATIONS: tuple[Operation, ...] = (
     op.SetLink("wan", LINK),
     op.AddAltname("wan", "ens3", "outside"),
     op.DeleteAltname("wan", "ens3", "outside"),
+    op.SetMaster("wan", "ens3", "br0"),
+    op.SetMaster("wan", "ens3", None),
     op.SetUp("wan", "ens3", False),
     op.AddAddress("wan", ADDRESS),
     op.DeleteAddress("wan", ADDRESS),
