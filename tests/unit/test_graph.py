@@ -26,8 +26,10 @@ from nftnsr.spec.model import (
     Host,
     Ports,
     Router,
+    RoutingRule,
     Service,
     Spec,
+    StaticRoute,
     Target,
 )
 from tests.tools import need
@@ -169,6 +171,16 @@ def test_duties_are_those_of_the_spec() -> None:
         "open of its own: ping, 53/tcp, 53/udp",
         "only some ways out: 10.42.0.0/16",
         "TCP is told what fits through the uplink",
+    )
+
+
+def test_routes_and_rules_of_its_own_are_in_the_words_of_the_spec() -> None:
+    route = StaticRoute(ip_network("10.9.0.0/16"), ip_address("192.0.2.9"), table=7)
+    rule = RoutingRule(ip_network("10.42.0.0/24"), table=7)
+    bare = evolve(PLAIN, forward_filter=False, drop_invalid=False, routes=(route,), rules=(rule,))
+    assert drawn(bare).duties == (
+        "route 10.9.0.0/16 via 192.0.2.9 table 7",
+        "rule from 10.42.0.0/24 lookup 7",
     )
 
 

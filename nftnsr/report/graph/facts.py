@@ -110,6 +110,8 @@ def _duties(router: Router) -> Iterator[str]:
         yield "forwards work from inside, too"
     proxied = [str(n.address) for n in routing.proxied_neighbours(router)]
     yield from (f"answers NDP for {address}" for address in cut(proxied))
+    ways = [f"route {route.text}" for route in router.routes]
+    yield from cut([*ways, *(f"rule {rule.text}" for rule in router.rules)])
 
 
 def _defaults(router: Router) -> Iterator[str]:
