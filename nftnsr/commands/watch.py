@@ -13,6 +13,7 @@ from nftnsr.commands.failures import words
 from nftnsr.kernel.notices import Files, Notices
 from nftnsr.kernel.supervisor import Supervisor
 from nftnsr.report.events import event_json, event_text, is_remark, is_trouble
+from nftnsr.spec.model import Spec
 from nftnsr.watch.cases import Limits
 from nftnsr.watch.events import Event
 from nftnsr.watch.policy import Policy, Source
@@ -23,7 +24,7 @@ from nftnsr.watch.vigil import Vigil
 def run(options: Options, console: Console) -> int:
     spec = specs.chosen(options.spec)
     specs.require_root()
-    source = Source(lambda: specs.chosen(options.spec), lambda: _files(options.spec))
+    source = Source(lambda: specs.chosen(options.spec), lambda spec: _files(options.spec, spec))
     policy = Policy(options.heal, Limits(*options.limit), not options.lockout_ok, options.every)
 
     def tell(event: Event) -> None:
@@ -44,10 +45,11 @@ def _tell(event: Event, console: Console) -> None:
         console.say(event_text(event, now, colour=console.colour))
 
 
-def _files(named: Sequence[str]) -> tuple[Files, ...]:
-    """Where to hear of changes of the specs; a link is followed, and may be changed itself."""
-    if not named:
-        return (Files(Path(paths.DIRECTORY), lambda name: name.endswith(".toml"), "files"),)
-    named_paths = [Path(name).absolute() for name in named]
-    places = dict.fromkeys((*named_paths, *(path.resolve() for path in named_paths)))
-    return tuple(Files(path.parent, path.name.__eq__, "files") for path in places)
+def _files(named: Sequence[str], spec: Spec) -> tuple[Files, ...]:
+    """Where to hear of changes of what was read; a link is followed, and may be changed itself."""
+    read = [Path(name).absolute() for name in (*named, *spec.beside)]
+    places = dict.fromkeys((*read, *(path.resolve() for path in read)))
+    files = tuple(Files(path.parent, path.name.__eq__, "files") for path in places)
+    if named:
+        return files
+    return (Files(Path(paths.DIRECTORY), lambda name: name.endswith(".toml"), "files"), *files)

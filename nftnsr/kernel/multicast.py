@@ -27,10 +27,13 @@ _NFTABLES = (7,)  # NFNLGRP_NFTABLES
 
 _NEIGHBOURS = (28, 29)  # RTM_NEWNEIGH, RTM_DELNEIGH
 _NDMSG = struct.Struct("=BxxxiHBB")
-_NUD_PERMANENT, _NTF_PROXY = 0x80, 0x08
+_NUD_PERMANENT, _NTF_PROXY, _NDA_DST = 0x80, 0x08, 1
 _NEWGEN = 15
 _NEWNSID, _GETNSID = 88, 90
 _NETNSA_NSID, _NETNSA_FD = 1, 3
+
+Tells = Callable[[bytes, bool, Collection[bytes]], bool]
+"""Whether a datagram, of the host or not, says anything of interest."""
 
 _DATAGRAM = 1 << 16
 # 60000 map elements that go tell of themselves in 6 MiB. What does not fit is no loss, only noise.
@@ -41,9 +44,8 @@ class Multicast:
     """A socket that is told of changes; made in the host's namespace, read in any thread."""
 
     def __init__(
-        self, family: int, groups: tuple[int, ...], tells: Callable[[bytes, bool], bool],
-        buffer: int = BUFFER,
-    ) -> None:  # fmt: skip
+        self, family: int, groups: tuple[int, ...], tells: Tells, buffer: int = BUFFER
+    ) -> None:
         self._tells = tells
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family)
         try:
@@ -68,10 +70,11 @@ class Multicast:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def heard(self, numbers: Collection[int]) -> bool:
+    def heard(self, numbers: Collection[int], neighbours: Collection[bytes] = ()) -> bool:
         """Take all that has come; whether any of it concerns the host or a namespace of `numbers`.
 
-        What did not fit into the buffer may concern anybody.
+        The addresses of `neighbours` are those of which every change does. What did not fit into
+        the buffer may concern anybody.
         """
         concerned = False
         while True:
@@ -87,7 +90,7 @@ class Multicast:
             if not concerned:
                 number = _number(ancillary)
                 concerned = (number is None or number in numbers) and self._tells(
-                    data, number is None
+                    data, number is None, neighbours
                 )
 
     def close(self) -> None:
@@ -146,7 +149,7 @@ def _number(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     return None
 
 
-def _tells_of_links(data: bytes, on_host: bool) -> bool:
+def _tells_of_links(data: bytes, on_host: bool, neighbours: Collection[bytes]) -> bool:
     """Whether there is anything in it but what the kernel learns of its neighbours by itself."""
     for kind, _, body in netlink.split(data):
         if kind not in _NEIGHBOURS:
@@ -154,10 +157,13 @@ def _tells_of_links(data: bytes, on_host: bool) -> bool:
         _, _, state, flags, _ = _NDMSG.unpack_from(body)
         if state & _NUD_PERMANENT or flags & _NTF_PROXY:
             return True
+        # One that goes is said to have failed first, whatever it was before.
+        if attributes(body, _NDMSG.size).get(_NDA_DST) in neighbours:
+            return True
     return False
 
 
-def _tells_of_rules(data: bytes, on_host: bool) -> bool:
+def _tells_of_rules(data: bytes, on_host: bool, neighbours: Collection[bytes]) -> bool:
     """Whether it is about a table of ours; in a router's namespace every table is of interest."""
     if not on_host:
         return True

@@ -23,7 +23,7 @@ from nftnsr.kernel.multicast import BUFFER, Multicast, namespace_number
 from nftnsr.kernel.namespaces import Room
 from nftnsr.kernel.scope import Scope
 from nftnsr.kernel.sysctl import ROOT
-from nftnsr.state.model import HOST
+from nftnsr.state.model import HOST, Address_
 
 Notice = Literal["kernel", "transactions", "files", "request"]
 
@@ -63,16 +63,19 @@ class Notices:
         self._poll.register(self._mounts, select.EPOLLPRI)
         self._named = namespaces.named()
         self._numbers: dict[str, int] = {}
+        self._neighbours: set[bytes] = set()
         self._sysctls: dict[int, int] = {}
         """Descriptor of a file below /proc/sys -> the number by which inotify tells of it."""
         self._files: dict[int, list[Files]] = {}
 
-    def attend(self, scopes: Collection[Scope]) -> bool:
+    def attend(self, scopes: Collection[Scope], neighbours: Collection[Address_] = ()) -> bool:
         """Hear of all that `scopes` speak of, from now on; whether some of it was unheard before.
 
         What was made anew (a namespace, a link with its settings) has to be attended to again.
+        Of the static `neighbours` every change is noticed, of others only that they come.
         """
-        news = False
+        news = not self._neighbours >= (addresses := {a.packed for a in neighbours})
+        self._neighbours = addresses
         for name in sorted({name for scope in scopes for name in scope.namespaces}):
             number = namespace_number(namespaces.NETNS_DIR / name)
             # One that has lost its name may live on, and keeps its number.
@@ -128,7 +131,7 @@ class Notices:
                 yield "kernel"
         else:
             it = self._rtnetlink if descriptor == self._rtnetlink.fileno() else self._nftables
-            if it.heard({*self._numbers.values()}):
+            if it.heard({*self._numbers.values()}, self._neighbours):
                 yield "kernel"
 
     def _of_files(self) -> Iterator[Notice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from attrs import frozen
@@ -14,7 +14,7 @@ from nftnsr.kernel.nftables import normal_form
 from nftnsr.kernel.scope import Scope
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.difference import difference
-from nftnsr.state.model import HOST
+from nftnsr.state.model import HOST, Address_
 from nftnsr.transaction import journal, records
 from nftnsr.transaction.apply import apply_spec
 from nftnsr.transaction.intents import diff_intent
@@ -42,10 +42,11 @@ _LOOK_SECONDS = 0.05
 
 @frozen
 class View:
-    """What was seen: the situation of each router (HOST: of the machine), and where it was."""
+    """What was seen: the situation of each router (HOST: of the machine), and what to hear of."""
 
     situations: dict[str, Situation]
     scopes: tuple[Scope, ...] = ()
+    neighbours: frozenset[Address_] = frozenset()
 
 
 def under_way() -> str | Waiting | None:
@@ -60,7 +61,7 @@ def under_way() -> str | Waiting | None:
 
 
 def look(
-    routers: Iterable[Router], cautious: bool, words: Callable[[Exception], str]
+    routers: Collection[Router], cautious: bool, words: Callable[[Exception], str]
 ) -> View | None:
     """A view of all routers; None where another nftnsr changed something meanwhile."""
     stamp = journal.stamp()
@@ -72,7 +73,8 @@ def look(
             scopes += [] if scope is None else [scope]
     if journal.stamp() != stamp or holder() is not None:
         return None
-    return View(situations, tuple(scopes))
+    statics = (n.address for router in routers for n in router.neighbours)
+    return View(situations, tuple(scopes), frozenset(statics))
 
 
 def heal(router: Router | None, cautious: bool) -> tuple[Entry | None, Outcome]:

@@ -13,10 +13,10 @@ from nftnsr.watch.cases import Limits
 
 @frozen
 class Source:
-    """Where the spec comes from: how to read it, and the files that it is in."""
+    """Where the spec comes from: how to read it, and the files that it was read from."""
 
     load: Callable[[], Spec]
-    files: Callable[[], tuple[Files, ...]]
+    files: Callable[[Spec], tuple[Files, ...]]
 
 
 @frozen

@@ -152,6 +152,7 @@ class Vigil:
             self.tell(SpecInvalid(self.words(error), problems))
         else:
             looking.forget()
+            self._attend_to_files()
             self.tell(SpecReloaded(self._names()))
         # Whoever says that something is different now wants it to be tried again.
         known = {n: c.situation for n, c in self._cases.items() if n in {HOST, *self._names()}}
@@ -165,7 +166,7 @@ class Vigil:
         records.DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
         transactions = Files(journal.directory(), ours.__contains__, "transactions")
         kept = Files(records.DIRECTORY, _is_record, "transactions")
-        self.notices.attend_to_files((transactions, kept, *self.source.files()))
+        self.notices.attend_to_files((transactions, kept, *self.source.files(self._spec)))
 
     # -- looking ---------------------------------------------------------------------------
 
@@ -192,7 +193,7 @@ class Vigil:
             self._blocked = True
             return
         # What was made anew is heard of from now on: look at it once more.
-        self._wanted = self.notices.attend(view.scopes)
+        self._wanted = self.notices.attend(view.scopes, view.neighbours)
         if self._is_disturbed():
             self._wanted = True
             return

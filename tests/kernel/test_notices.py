@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,18 @@ def noticed(notices: Notices, command: str) -> frozenset[str]:
 )
 def test_change_of_a_router_or_its_host_is_noticed(notices: Notices, command: str) -> None:
     assert noticed(notices, command) == KERNEL
+
+
+def test_neighbour_that_is_asked_for_is_noticed_when_it_goes(notices: Notices) -> None:
+    sh("""
+      for i in 8 9; do
+        ip -n wan neigh add 10.0.0.$i lladdr 02:00:00:00:00:0$i dev v1 nud permanent
+      done
+    """)
+    assert notices.attend((SCOPE,), {ip_address("10.0.0.9")}) is True
+    settled(notices)
+    assert noticed(notices, "ip -n wan neigh del 10.0.0.8 dev v1") == NONE
+    assert noticed(notices, "ip -n wan neigh del 10.0.0.9 dev v1") == KERNEL
 
 
 @pytest.mark.parametrize(
