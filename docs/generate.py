@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nftnsr.cli import parser
+from nftnsr.manual.spec import FORWARDS
 from nftnsr.manual.verbs import Option, Verb, common, verbs
 from nftnsr.spec.reference import Row, Section, reference
 
@@ -40,17 +41,15 @@ The manual page nftnsr.toml(5) has the same on your machine. For editors there i
 
 | | |
 |---|---|
-| `"22/tcp"` | to the host, the same port |
-| `"30000-32767/tcp"` | a range, which keeps its ports |
-| `"8080/tcp -> 10.42.0.10:80"` | to a server behind the host |
-| `"443/tcp -> [fd00::20]:8443"` | the same over IPv6 |
-| `"5353/udp -> :53"` | to the host, another port |
+{forwards}
 | `{ port = 443, from = ["203.0.113.0/24"] }` | a table, with more to say |
 """
 
 
 def spec() -> str:
-    return "\n".join([_SPEC, *(line for each in reference() for line in _section(each))])
+    forwards = "\n".join(f'| `"{text}"` | {meaning} |' for text, meaning in FORWARDS)
+    head = _SPEC.replace("{forwards}", forwards)
+    return "\n".join([head, *(line for each in reference() for line in _section(each))])
 
 
 def _section(each: Section) -> Iterator[str]:

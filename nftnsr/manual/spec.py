@@ -15,12 +15,15 @@ _DESCRIPTION: Final = (
     "its place, the fact and the repair. What is not written is implied, and `nftnsr compile` "
     "shows it."
 )
-_FORWARDS: Final = (
+FORWARDS: Final = (  # each form that a string has, and where it leads
     ("22/tcp", "to the host, the same port"),
+    ("80,443/tcp+udp", "several ports, several protocols: tcp, udp, sctp"),
     ("30000-32767/tcp", "a range, which keeps its ports"),
+    ("8000-8010/tcp -> 10.42.0.10:9000-9010", "or is shifted, one to one"),
     ("8080/tcp -> 10.42.0.10:80", "to a server behind the host"),
-    ("443/tcp -> [fd00::20]:8443", "the same over IPv6"),
+    ("8443/tcp -> [fd00:42::10]:443", "the same over IPv6"),
     ("5353/udp -> :53", "to the host, another port"),
+    ("192.0.2.10:25/tcp -> 10.42.0.25", "for one of the public addresses"),
 )
 EXAMPLE: Final = """\
 [router.ens3]
@@ -50,7 +53,7 @@ def nftnsr_toml_5(date: str) -> str:
         section(
             "FORWARDS",
             paragraph("An element of `forward` is a table or one of these strings:"),
-            *(item(bold(text), f"{meaning}.") for text, meaning in _FORWARDS),
+            *(item(bold(text), f"{meaning}.") for text, meaning in FORWARDS),
         ),
         section("EXAMPLE", example(EXAMPLE)),
         section("SEE ALSO", "nftnsr(1)\n"),

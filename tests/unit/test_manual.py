@@ -19,7 +19,7 @@ import pytest
 from nftnsr.cli import parser
 from nftnsr.manual.command import nftnsr_1
 from nftnsr.manual.roff import bold, example, item, page, paragraph, section
-from nftnsr.manual.spec import EXAMPLE, nftnsr_toml_5
+from nftnsr.manual.spec import EXAMPLE, FORWARDS, nftnsr_toml_5
 from nftnsr.manual.verbs import common, verbs
 from nftnsr.spec import parse
 from nftnsr.spec.reference import reference
@@ -87,6 +87,14 @@ def test_page_has_every_key_with_its_type_and_default() -> None:
 
 def test_example_of_the_page_is_a_spec() -> None:
     assert [router.name for router in parse(EXAMPLE, "example.toml").routers] == ["ens3"]
+
+
+@pytest.mark.parametrize("text", [text for text, _ in FORWARDS])
+def test_every_form_of_a_forward_is_read(text: str) -> None:
+    head, _, tail = EXAMPLE.partition("forward   = [")
+    _, _, host = tail.partition("\n]\n")
+    spec = f'{head}forward = ["{text}"]\n{host}'.replace('["10.42', '["fd00:42::/64", "10.42')
+    assert len(parse(spec, "example.toml").routers[0].forward) == 1
 
 
 def test_any_text_comes_out_of_roff_as_it_went_in() -> None:
