@@ -68,7 +68,7 @@ def compile_host(router: Router) -> Namespace:
     """What the router needs in the host's namespace: an end of the veth pair, default routes."""
     return Namespace(
         (
-            addressing.host_link(router),
+            *addressing.host_links(router),
             *sysctl.host_sysctls(router),
             *addressing.host_addresses(router),
             *routing.host_routes(router),

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from nftnsr.compile.families import family
 from nftnsr.spec.model import AddressOptions, Interface, Router
-from nftnsr.state.model import HOST, OURS, Address, Link
+from nftnsr.state.model import HOST, OURS, Address, Link, Lower
 
 _FOREVER = 0xFFFFFFFF
 
@@ -18,7 +18,37 @@ _FOREVER = 0xFFFFFFFF
 def router_links(router: Router) -> Iterator[Link]:
     yield Link("lo", alias=OURS)
     yield _veth(router, router.host.peer, (HOST, router.host.interface), "router")
-    yield Link(router.uplink, mac=router.mac, mtu=router.mtu, altnames=router.altnames)
+    yield _uplink(router)
+
+
+def _uplink(router: Router) -> Link:
+    moved = Link(router.uplink, mac=router.mac, mtu=router.mtu, altnames=router.altnames)
+    made = router.made
+    if made is None:
+        return moved
+    altnames = router.altnames or ()
+    if made.kind == "veth":
+        peer = (HOST, router.uplink)
+        return evolve(moved, peer=peer, mac=uplink_mac(router), altnames=altnames)
+    assert made.parent is not None
+    lower = Lower(made.kind, made.parent, made.mode, made.id)
+    return evolve(moved, lower=lower, mac=uplink_mac(router), altnames=altnames)
+
+
+def uplink_mac(router: Router) -> str | None:
+    """The uplink's MAC; None where it has its own, or that of its parent."""
+    made = router.made
+    if router.mac is not None or made is None or made.kind in ("ipvlan", "vlan"):
+        return router.mac
+    return _mac(router, f"uplink {router.uplink}")
+
+
+def host_links(router: Router) -> Iterator[Link]:
+    yield host_link(router)
+    if router.made is not None and router.made.bridge is not None:
+        mac, peer = _mac(router, f"bridge {router.uplink}"), (router.name, router.uplink)
+        master = ("bridge", router.made.bridge)
+        yield Link(router.uplink, peer=peer, mac=mac, mtu=router.mtu, master=master)
 
 
 def host_link(router: Router) -> Link:

@@ -45,7 +45,7 @@ def identities(states: Iterable[State]) -> frozenset[Identity]:
     for state in states:
         for space, namespace in state.namespaces.items():
             for link in namespace.items:
-                if isinstance(link, Link) and link.peer is None and link.name != "lo":
+                if isinstance(link, Link) and not link.made and link.name != "lo":
                     one = known.get(link.name, Identity(link.name, frozenset({HOST})))
                     known[link.name] = evolve(one, places=one.places | {space}).of(link)
     return frozenset(known.values())
@@ -92,9 +92,9 @@ def under_own_names(
     return known
 
 
-def kind(message: Message) -> str | None:
-    """The kind of a virtual link; None of hardware."""
-    info = message.get("linkinfo")
+def kind(message: Message | None) -> str | None:
+    """The kind of a virtual link; None of hardware, and of none."""
+    info = message and message.get("linkinfo")
     return info.get_attr("IFLA_INFO_KIND") if info else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ParamSpec, TypeVar, assert_never
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from nftnsr.kernel import conntrack, namespaces, nftables, sockets, sysctl
 from nftnsr.kernel.errors import KernelError
@@ -18,7 +18,7 @@ from nftnsr.kernel.identity import (
     whereabouts,
 )
 from nftnsr.kernel.managers import Manager, managers
-from nftnsr.kernel.messages import Message, link
+from nftnsr.kernel.messages import Message, link, lower
 from nftnsr.kernel.rooms import Furniture, Rooms
 from nftnsr.kernel.rtnetlink import Rtnetlink
 from nftnsr.kernel.scope import Scope
@@ -72,7 +72,9 @@ class Machine:
         there = self._look(scope)
         messages = under_own_names((*scope.identities, *scope.made), there)
         peers = _veth_peers(messages, scope.links)
-        return State({n: self._namespace(n, scope, messages[n], peers) for n in there})
+        found = {n: self._namespace(n, scope, messages[n], peers) for n in there}
+        parents = {m["index"]: m.get("ifname") for m in there[HOST].values()}
+        return State({n: _upon(n, found[n], scope, messages[n], parents) for n in there})
 
     def uplinks(self, scope: Scope) -> dict[str, Place]:
         """Where the uplinks of `scope` are, and what they are called there; some may be gone."""
@@ -133,6 +135,22 @@ class Machine:
         """What these settings are in a new namespace."""
         with namespaces.Room.scratch() as room:
             return room.run(lambda: tuple(sysctl.usual(paths)))
+
+    def cannot_make(self, link: Link) -> str | None:
+        """Why this kernel makes no such link upon another, tried in a scratch namespace."""
+
+        def attempt() -> str | None:
+            rtnetlink = Rtnetlink()
+            try:
+                rtnetlink.try_lower(link)
+            except KernelError as error:
+                return str(error)
+            finally:
+                rtnetlink.close()
+            return None
+
+        with namespaces.Room.scratch() as room:
+            return room.run(attempt)
 
     def is_ours(self, namespace: str) -> bool:
         """Whether a namespace of this name exists and bears nftnsr's mark."""
@@ -199,6 +217,10 @@ class Machine:
 
         return self._rooms.run(HOST, text)
 
+    def is_bridge(self, name: str) -> bool:
+        """Whether a link of the host is a bridge."""
+        return kind(self._rooms.run(HOST, _links).get(name)) == "bridge"
+
     def link_names(self, namespace: str = HOST) -> frozenset[str]:
         return frozenset(self._rooms.run(namespace, _links))
 
@@ -246,6 +268,10 @@ class Machine:
                 self._rooms.with_descriptor(
                     link.peer[0],
                     lambda fd: self._rtnl(name, lambda r: r.create_veth(link, other, fd)),
+                )
+            case op.CreateLower(name, link):
+                self._rooms.with_descriptor(
+                    name, lambda fd: self._rtnl(HOST, lambda r: r.create_lower(link, fd))
                 )
             case op.MoveLink(name, source, target):
                 self._rooms.with_descriptor(
@@ -344,6 +370,17 @@ def _veth_peers(
         for other, (other_index, other_link) in ends.items()
         if one[0] != other[0] and (index, link_index) == (other_link, other_index)
     }
+
+
+def _upon(
+    name: str, found: Namespace, scope: Scope, messages: dict[str, Message], parents: dict[int, str]
+) -> Namespace:
+    """`found` with what its links are made upon, for those that nftnsr makes so."""
+    made = {dev for n, dev, kind_ in scope.lowers if n == name and kind(messages.get(dev)) == kind_}
+    if not made:
+        return found
+    links = (i for i in found.items if isinstance(i, Link) and i.name in made)
+    return found.plus(evolve(i, lower=lower(messages[i.name], parents)) for i in links)
 
 
 def _speaks_of_ipv6(item: Item) -> bool:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_net
 from typing import Any
 
 from nftnsr.kernel.identity import kind, permanent
-from nftnsr.state.model import Address, Hop, Interface_, Link, Network_, PolicyRule, Route
+from nftnsr.state.model import Address, Hop, Interface_, Link, Lower, Network_, PolicyRule, Route
 
 Message = Any  # pyroute2's messages are untyped dictionaries
 
@@ -21,6 +21,7 @@ _IFAPROT_KERNEL = (1, 2, 3)  # of the loopback, from an advertisement, link-loca
 # Before, the kernel does not say so, and every link-local IPv6 address is taken for its own.
 _TELLS_WHO = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (5, 18)
 _FOREVER = 0xFFFFFFFF
+_IPVLAN_MODES = ("l2", "l3", "l3s")
 _RTPROT_KERNEL, _RTNH_F_ONLINK = 2, 4
 _RT_TABLE_LOCAL = 255
 _METRICS = {"RTAX_MTU": "mtu", "RTAX_ADVMSS": "advmss", "RTAX_HOPLIMIT": "hoplimit",
@@ -52,6 +53,25 @@ def link(message: Message, name: str, peer: tuple[str, str] | None, master: Mess
         permanent=permanent(message),
         master=(kind(master) or "interface", master.get("ifname")) if master else None,
     )
+
+
+def lower(message: Message, parents: dict[int, str]) -> Lower | None:
+    """What a link is made upon, where that is one of `parents` (index -> name)."""
+    parent = parents.get(message.get("link"))
+    info = message.get("linkinfo")
+    made = kind(message)
+    if parent is None or made is None:
+        return None
+    data = info.get_attr("IFLA_INFO_DATA")
+    match made:
+        case "macvlan":
+            return Lower(made, parent, data.get_attr("IFLA_MACVLAN_MODE"))
+        case "ipvlan":
+            return Lower(made, parent, _IPVLAN_MODES[data.get_attr("IFLA_IPVLAN_MODE")])
+        case "vlan":
+            return Lower(made, parent, id=data.get_attr("IFLA_VLAN_ID"))
+        case _:
+            return None
 
 
 def altnames(message: Message) -> tuple[str, ...]:

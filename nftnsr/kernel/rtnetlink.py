@@ -32,6 +32,7 @@ from nftnsr.state.model import (
     Address,
     Hop,
     Link,
+    Lower,
     Neighbour,
     PolicyRule,
     Route,
@@ -47,6 +48,8 @@ _NUD_PERMANENT, _NTF_PROXY = 0x80, 0x08
 _RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 9, 0x200, 4
 _RT_TABLE_LOCAL = 255
 _SIOCETHTOOL, _ETHTOOL_GLINK = 0x8946, 0x0A
+
+_IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 
 _GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL)
 
@@ -134,6 +137,25 @@ class Rtnetlink:
         _call(
             f"cannot make the veth pair {link.name}",
             self._ipr.link, "add", ifname=link.name, kind="veth", peer=peer, **_made(link),
+        )  # fmt: skip
+
+    def create_lower(self, link: Link, namespace: int) -> None:
+        """Make a link upon one of this namespace, in the namespace behind a file descriptor."""
+        assert link.lower is not None
+        _call(
+            f"cannot make the {link.lower.kind} {link.name} upon {link.lower.parent}",
+            self._ipr.link, "add", ifname=link.name, link=self._index(link.lower.parent),
+            net_ns_fd=namespace, **_kind(link.lower), **_made(link),
+        )  # fmt: skip
+
+    def try_lower(self, link: Link) -> None:
+        """Make such a link upon a veth, all in this namespace."""
+        assert link.lower is not None
+        _call("cannot make a veth", self._ipr.link, "add", ifname="parent", kind="veth")
+        _call(
+            f"this kernel makes no {link.lower.kind} upon another interface",
+            self._ipr.link, "add", ifname=link.name, link=self._index("parent"),
+            **_kind(link.lower),
         )  # fmt: skip
 
     def delete_link(self, name: str) -> None:
@@ -365,6 +387,18 @@ def _flags(link: Link) -> tuple[int, int]:
               _IFF_MULTICAST: link.multicast}  # fmt: skip
     spoken = {bit: on for bit, on in wanted.items() if on is not None}
     return sum(bit for bit, on in spoken.items() if on), sum(spoken)
+
+
+def _kind(lower: Lower) -> dict[str, object]:
+    words: dict[str, object] = {"kind": lower.kind}
+    match lower.kind:
+        case "macvlan":
+            words["macvlan_mode"] = lower.mode
+        case "ipvlan":
+            words["ipvlan_mode"] = _IPVLAN_MODES[lower.mode or "l2"]
+        case "vlan":
+            words["vlan_id"] = lower.id
+    return words
 
 
 def _made(link: Link) -> dict[str, object]:

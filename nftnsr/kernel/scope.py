@@ -19,6 +19,8 @@ class Scope:
     """(namespace, name) of the links, those that it makes where they are, uplinks everywhere."""
     macs: frozenset[tuple[str, str, str]]
     """(namespace, name, MAC) of the links that nftnsr makes, by which it knows its own."""
+    lowers: frozenset[tuple[str, str, str]]
+    """(namespace, name, kind) of the links that nftnsr makes upon one of the host."""
     uplinks: frozenset[str]
     """Links that nftnsr moves, whose own sysctls are lost by it: in the host all are read."""
     sysctls: frozenset[tuple[str, str]]
@@ -46,6 +48,7 @@ class Scope:
             namespaces=frozenset(n for s in states for n in s.namespaces) - {HOST},
             links=frozenset((n, i.name) for n, i in links) | moved,
             macs=frozenset((n, i.name, i.mac) for n, i in links if i.peer and i.mac),
+            lowers=frozenset((n, i.name, i.lower.kind) for n, i in links if i.lower),
             uplinks=frozenset(one.name for one in known),
             sysctls=frozenset((n, i.path) for n, i in pairs if isinstance(i, Sysctl)),
             tables=frozenset((n, i.family, i.name) for n, i in pairs if isinstance(i, Table)),
@@ -74,11 +77,16 @@ class Scope:
         place = (namespace, name)
         if place not in self.links:
             return False
+        upon = [kind for n, d, kind in self.lowers if (n, d) == place]
+        if kind(message) in upon:
+            return True
         made = [mac for n, d, mac in self.macs if (n, d) == place]
+        if upon and not made and name not in self.uplinks:
+            return False
         # Our veth keeps its MAC even where somebody took its other end away.
         return not made or place in peers or message.get("address") in made
 
     def learning(self, found: State) -> Scope:
         """This scope with what `found` tells of the uplinks."""
-        known = {link.name: link for link in found.links() if link.peer is None}
+        known = {link.name: link for link in found.links() if not link.made}
         return evolve(self, identities=frozenset(i.of(known.get(i.name)) for i in self.identities))

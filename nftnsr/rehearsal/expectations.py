@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_network
 
+from nftnsr.compile.addressing import uplink_mac
 from nftnsr.compile.families import Family, is_ula
 from nftnsr.compile.paths import leads_nowhere
 from nftnsr.rehearsal.addresses import single
@@ -80,7 +81,7 @@ def _neighbour_discovery(segment: Segment) -> Iterator[Probe]:
     for ip in filter(segment.on_link, segment.own_ipv6):
         for place, link in ((segment.neighbour, LAN), (segment.gateway, SEGMENT)):
             name = f"{ip} asked for by the {place}"
-            mac = router.mac or segment.uplink_wire.near.mac
+            mac = uplink_mac(router) or segment.uplink_wire.near.mac
             yield Solicit(router.name, "ndp", name, place, link, ip, mac, within)
 
 

@@ -129,6 +129,11 @@ def answer_through(router: Router, number: int, networks: list[Network]) -> None
 
 def _uplink(rtnl: Rtnetlink, segment: Segment) -> None:
     router = segment.router
+    if router.made is not None:
+        if router.made.bridge is not None:
+            wires.add_bridge(router.made.bridge, (segment.uplink_wire.near.link,))
+        rtnl.set_up(segment.uplink_wire.near.link, up=True)
+        return
     rtnl.set_up(router.uplink, up=True)
     for interface in _before(segment):
         rtnl.add_address(Address(router.uplink, interface))

@@ -17,7 +17,15 @@ from attrs import frozen
 from nftnsr.compile.families import Family, families, family, is_ula
 from nftnsr.compile.guard import shunned
 from nftnsr.rehearsal.addresses import EVERYWHERE, free, joined, single, spare
-from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, UPLINK_PORT, WAN, Wire, wire
+from nftnsr.rehearsal.wiring import (
+    LAN,
+    NEIGHBOUR_PORT,
+    UPLINK_PORT,
+    WAN,
+    Wire,
+    bridge_port,
+    wire,
+)
 from nftnsr.spec.model import Address, Forward, Interface, Network, Router, Spec, StaticRoute
 
 Place = str
@@ -25,6 +33,10 @@ Place = str
 
 INTERNET: Place = "internet"
 HOST: Place = "host"
+
+
+class Unstaged(Exception):
+    """A spec for which there is no scene."""
 
 
 @frozen
@@ -76,7 +88,10 @@ class Segment:
 
     @property
     def uplink_wire(self) -> Wire:
-        return wire(4 * self.number, self.router.uplink, UPLINK_PORT)
+        """That at whose end is the uplink, or what it is made upon, or a port of its bridge."""
+        made = self.router.made
+        near = self.router.uplink if made is None else made.parent or bridge_port(self.number)
+        return wire(4 * self.number, near, UPLINK_PORT)
 
     @property
     def wan_wire(self) -> Wire:
@@ -229,6 +244,7 @@ def over_uplink(router: Router, route: StaticRoute) -> bool:
 
 def stage(spec: Spec) -> Scene:
     """Choose addresses for everybody, so that none collides with one that the spec names."""
+    _refuse_shared(spec)
     named = _named(spec)
     sources = [s for r in spec.routers for f in r.forward for s in f.sources]
     # Bogons first: they are what most of the spare networks are.
@@ -247,6 +263,19 @@ def stage(spec: Spec) -> Scene:
     stray = tuple(Inner(single(t), t) for t in _elsewhere(spec, networks))
     port = _quiet_port(spec)
     return Scene(spec, far, tuple(segments), inner, stray, joined(taken), port)
+
+
+def _refuse_shared(spec: Spec) -> None:
+    """Here each router has a segment of its own, with a wire to it."""
+    owners: dict[str, str] = {}
+    for router in spec.routers:
+        made = router.made
+        on = None if made is None else made.parent or made.bridge
+        if on is not None and owners.setdefault(on, router.name) != router.name:
+            raise Unstaged(
+                f"routers {owners[on]} and {router.name} are both made upon {on}: rehearse them "
+                "from two files, one at a time"
+            )
 
 
 def veth_targets(spec: Spec) -> tuple[Address, ...]:

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import assert_never
 
-from nftnsr.report.words import address_words, dev_words, route_words, rule_words, shape_words
+from nftnsr.report.words import (
+    address_words,
+    dev_words,
+    lower_words,
+    route_words,
+    rule_words,
+    shape_words,
+)
 from nftnsr.state import operations as op
 from nftnsr.state.flows import Flows
 from nftnsr.state.model import HOST, OURS, Address, Link, Neighbour
@@ -34,6 +41,8 @@ def operation_lines(operation: Operation) -> Iterator[str]:
             yield f"touch {target}; mount --bind {quote(path)} {target}"
         case op.CreateVeth(name, link, other):
             yield _veth(name, link, other)
+        case op.CreateLower(name, link):
+            yield _upon(name, link)
         case op.DeleteLink(name, dev):
             yield f"{_ip(name)} link del {dev_words(dev)}"
         case op.MoveLink(dev, source, target):
@@ -94,9 +103,16 @@ def _veth(name: str, link: Link, other: Link) -> str:
     return f"{_ip(name)} link add name {quote(link.name)} {_made(link)} {peer}"
 
 
+def _upon(name: str, link: Link) -> str:
+    assert link.lower is not None
+    words = [f"ip link add link {quote(link.lower.parent)} name {quote(link.name)}", _made(link)]
+    words += [f"netns {quote(name)}", f"type {lower_words(link.lower)}"]
+    return " ".join(word for word in words if word)
+
+
 def _made(link: Link) -> str:
-    mtu = "" if link.mtu is None else f" mtu {link.mtu}"
-    return f"address {link.mac}{mtu}"
+    said = (("address", link.mac), ("mtu", link.mtu))
+    return " ".join(f"{word} {value}" for word, value in said if value is not None)
 
 
 def _how(address: Address) -> str:

@@ -17,6 +17,7 @@ from nftnsr.state.model import (
     Hop,
     Item,
     Link,
+    Lower,
     Neighbour,
     PolicyRule,
     Route,
@@ -65,6 +66,8 @@ def link_words(link: Link) -> Iterator[str]:
     if link.peer is not None:
         namespace, name = link.peer
         yield f"type veth peer {name} in {namespace_words(namespace)}"
+    if link.lower is not None:
+        yield f"link {quote(link.lower.parent)} type {lower_words(link.lower)}"
     # The flags that every link has unless somebody takes them away are not worth a word.
     arp, multicast = (None if flag else flag for flag in (link.arp, link.multicast))
     usual = evolve(link, alias=link.alias or None, arp=arp, multicast=multicast)
@@ -86,6 +89,12 @@ def shape_words(link: Link) -> Iterator[str]:
     for word, on in (("arp", link.arp), ("multicast", link.multicast)):
         if on is not None:
             yield f"{word} {'on' if on else 'off'}"
+
+
+def lower_words(lower: Lower) -> str:
+    """The kind of a link that is made upon another, as `ip link add type` takes it."""
+    mode = "" if lower.mode is None else f" mode {lower.mode}"
+    return f"{lower.kind}{mode}" + ("" if lower.id is None else f" id {lower.id}")
 
 
 def address_words(address: Address) -> str:

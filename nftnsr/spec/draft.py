@@ -17,6 +17,7 @@ from .model import (
     Forward,
     Host,
     Interface,
+    MadeUplink,
     Network,
     Router,
     RoutingRule,
@@ -101,6 +102,7 @@ class RouterDraft:
     path: Path
     name: str
     uplink: At[str] | None
+    made: MadeUplink | None
     addresses: Many[Interface]
     address_options: Sequence[At[AddressOptions]]
     altnames: Many[str]
@@ -119,6 +121,7 @@ class RouterDraft:
         return Router(
             name=self.name,
             uplink=self.uplink.value,
+            made=self.made,
             addresses=self.addresses.values,
             address_options=tuple(item.value for item in self.address_options),
             gateways=self.gateways.values,

@@ -14,6 +14,10 @@ from attrs import frozen
 class Kind(Enum):
     """What a key's value looks like in TOML."""
 
+    UPLINK = auto()
+    UPLINK_KIND = auto()
+    UPLINK_MODE = auto()
+    VLAN = auto()
     INTERFACE = auto()
     UPLINK_ADDRESSES = auto()
     INTERFACE_ADDRESSES = auto()
@@ -84,8 +88,9 @@ def _by_name(*keys: Key) -> dict[str, Key]:
 ROUTER_KEYS: Final = _by_name(
     Key(
         "uplink",
-        Kind.INTERFACE,
-        "The interface that moves from the host into the router's namespace.",
+        Kind.UPLINK,
+        "The interface that moves from the host into the router's namespace; a table says how one "
+        "is made instead.",
         '"ens3"',
         required=True,
     ),
@@ -307,6 +312,49 @@ FILTER_KEYS: Final = _by_name(
         "The nflog group that gets the packets instead of the kernel's log, which takes those of "
         "namespaces only with net.netfilter.nf_log_all_netns = 1 on the host.",
         "5",
+    ),
+)
+
+UPLINK_KEYS: Final = _by_name(
+    Key(
+        "name",
+        Kind.INTERFACE,
+        "The name of the uplink in the router's namespace; of a veth, that of its other end, too.",
+        '"up0"',
+        required=True,
+    ),
+    Key(
+        "kind",
+        Kind.UPLINK_KIND,
+        "What is made: macvlan, ipvlan or vlan upon an interface of the host, or veth into one of "
+        "its bridges.",
+        '"macvlan"',
+        required=True,
+    ),
+    Key(
+        "parent",
+        Kind.INTERFACE,
+        "The interface of the host upon which it is made; the host keeps it.",
+        '"ens3"',
+    ),
+    Key(
+        "bridge",
+        Kind.INTERFACE,
+        "The bridge of the host into which the other end of the veth is put.",
+        '"br0"',
+    ),
+    Key(
+        "mode",
+        Kind.UPLINK_MODE,
+        "bridge, private or vepa of a macvlan; l2, l3 or l3s of an ipvlan. bridge and l2 without "
+        "it.",
+        '"bridge"',
+    ),
+    Key(
+        "id",
+        Kind.VLAN,
+        "The number of the VLAN.",
+        "100",
     ),
 )
 

@@ -25,6 +25,7 @@ Protocol = Literal["tcp", "udp", "sctp"]
 Balance = Literal["source", "round-robin"]
 InboundIPv6 = Literal["open", "forwards"]
 RouteType = Literal["unicast", "blackhole", "unreachable", "prohibit"]
+UplinkKind = Literal["macvlan", "ipvlan", "vlan", "veth"]
 
 MAIN_TABLE: Final = 254
 
@@ -147,6 +148,22 @@ class AddressOptions:
     nodad: bool = True
     preferred_lifetime: int | None = None  # None: for ever
     valid_lifetime: int | None = None
+
+
+@frozen
+class MadeUplink:
+    """An uplink that nftnsr makes, so that the host keeps its own interface.
+
+    A macvlan, ipvlan or vlan is made upon `parent`; of a veth the other end, of the same name, is
+    put into `bridge`.
+    """
+
+    name: str
+    kind: UplinkKind
+    parent: str | None = None
+    bridge: str | None = None
+    mode: str | None = None  # of a macvlan or an ipvlan
+    id: int | None = None  # of a vlan
 
 
 @frozen
@@ -326,6 +343,7 @@ class Router:
     routes: tuple[StaticRoute, ...] = ()
     rules: tuple[RoutingRule, ...] = ()
     neighbours: tuple[StaticNeighbour, ...] = ()
+    made: MadeUplink | None = None  # None: the uplink is an interface of the host, which moves
     sysctls: tuple[Setting, ...] = ()  # by path; what is implied gives way to them
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import filter, phrases, sysctls, values
+from . import filter, phrases, sysctls, uplinks, values
 from .addresses import Addresses
 from .draft import HostDraft, Many, RouterDraft
 from .forward_tables import Forwards
@@ -78,10 +78,12 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
     if mss := table.scalar("mss_clamp", _mss):
         table.settings["mss_clamp"] = mss.value
     host = table.table("host")
+    uplink, made = uplinks.read(table, faults)
     return RouterDraft(
         path=path,
         name=name,
-        uplink=table.text("uplink", values.interface_name),
+        uplink=uplink,
+        made=made,
         addresses=table.array("addresses", addresses, "an array of addresses"),
         address_options=addresses.options,
         altnames=altnames,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from ipaddress import IPv6Address
-from typing import Any, Final, assert_never
+from typing import Any, Final, assert_never, get_args
 
 import tomli
 from attrs import fields_dict
@@ -20,10 +20,21 @@ from .keys import (
     ROUTE_KEYS,
     ROUTER_KEYS,
     SERVICE_KEYS,
+    UPLINK_KEYS,
     Key,
     Kind,
 )
-from .model import AddressOptions, Filter, Forward, Host, Router, Service, StaticRoute
+from .model import (
+    AddressOptions,
+    Filter,
+    Forward,
+    Host,
+    MadeUplink,
+    Router,
+    Service,
+    StaticRoute,
+    UplinkKind,
+)
 
 Schema = dict[str, Any]
 
@@ -109,6 +120,14 @@ def _property(key: Key, model: type) -> Schema:
 
 def _value(key: Key) -> Schema:
     match key.kind:
+        case Kind.UPLINK:
+            return {"anyOf": [_string("interface"), _table(UPLINK_KEYS, MadeUplink)]}
+        case Kind.UPLINK_KIND:
+            return {"enum": list(get_args(UplinkKind))}
+        case Kind.UPLINK_MODE:
+            return {"enum": ["bridge", "private", "vepa", "l2", "l3", "l3s"]}
+        case Kind.VLAN:
+            return _integer(1, 4094)
         case Kind.INTERFACE:
             return _string("interface")
         case Kind.UPLINK_ADDRESSES:

@@ -85,12 +85,12 @@ class Table:
         message = f"`{key}` must be {wanted}, not {kind_of(value)}"
         self.fault(key, message, hint or f"write {self._keys[key].line}")
 
-    def text(self, key: str, parse: Callable[[str], T]) -> At[T] | None:
+    def text(self, key: str, parse: Callable[[str], T], wanted: str = "a string") -> At[T] | None:
         value = self.get(key)
         if value is None:
             return None
         if not isinstance(value, str):
-            self._mistyped(key, "a string", value)
+            self._mistyped(key, wanted, value)
             return None
         return self.scalar(key, parse)
 

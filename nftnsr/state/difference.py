@@ -83,6 +83,9 @@ def difference(wanted: State, observed: State, ours: State = _NOTHING) -> tuple[
     for name in sorted({HOST, *wanted.namespaces, *observed.namespaces}):
         if name not in wanted and name != HOST:
             found += (Remove(name, link) for link in _lodgers(observed[name]))
+            # Others end with their namespace, in the kernel's own time: one upon the host's
+            # interface holds its MAC until then.
+            found += (Remove(name, link) for link in _upon_the_host(observed[name]))
             found.append(RemoveNamespace(name))
             continue
         if name not in observed and name != HOST:
@@ -179,4 +182,8 @@ def _devs(item: Item) -> frozenset[str]:
 def _lodgers(namespace: Namespace) -> list[Link]:
     """Links that must leave a namespace before it ends: the uplinks (our veths end with it)."""
     links = [i for i in namespace.items if isinstance(i, Link)]
-    return [i for i in links if i.peer is None and i.name != "lo"]
+    return [i for i in links if not i.made and i.name != "lo"]
+
+
+def _upon_the_host(namespace: Namespace) -> list[Link]:
+    return [i for i in namespace.items if isinstance(i, Link) and i.lower is not None]

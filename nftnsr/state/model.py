@@ -44,6 +44,16 @@ RTPROT_NFTNSR = 110
 """Tags the routes that nftnsr made; free in rtnetlink.h and in iproute2's rt_protos."""
 
 
+@frozen
+class Lower:
+    """What a link that nftnsr makes is made upon: a link of the host."""
+
+    kind: str
+    parent: str
+    mode: str | None = None
+    id: int | None = None
+
+
 def _sorted(names: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if names is None else tuple(sorted(names))
 
@@ -74,6 +84,13 @@ class Link:
     """All its alternative names (ip-link(8))."""
     arp: bool | None = None
     multicast: bool | None = None
+    lower: Lower | None = None
+    """Of a link of ours that is made upon one of the host."""
+
+    @property
+    def made(self) -> bool:
+        """Whether nftnsr makes it, and may delete it; an uplink that is not made moves."""
+        return self.peer is not None or self.lower is not None
 
     @property
     def key(self) -> Key:

@@ -43,6 +43,14 @@ class CreateVeth:
 
 
 @frozen
+class CreateLower:
+    """Make a link in a namespace upon one of the host, as `link.lower` tells."""
+
+    namespace: str
+    link: Link
+
+
+@frozen
 class DeleteLink:
     namespace: str
     name: str
@@ -200,6 +208,7 @@ Operation: TypeAlias = (
     | DeleteNamespace
     | AttachNamespace
     | CreateVeth
+    | CreateLower
     | DeleteLink
     | MoveLink
     | RenameLink

@@ -90,7 +90,8 @@ def await_uplinks(
 ) -> None:
     """Wait, no longer than `seconds`, for the uplinks of `spec`; `tell` is told which, once."""
     scope = uplink_scope(spec)
-    missing = frozenset(r.uplink for r in spec.routers) - machine.uplinks(scope).keys()
+    moved = frozenset(r.uplink for r in spec.routers if r.made is None)
+    missing = moved - machine.uplinks(scope).keys()
     if missing and seconds > 0:
         tell(missing)
         wait_for_links(lambda: missing <= machine.uplinks(scope).keys(), seconds)

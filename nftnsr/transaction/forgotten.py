@@ -22,7 +22,7 @@ def forgotten(
     elements are as they should be.
     """
     here = [d for d in differences if d.namespace == name]
-    public = _public(observed[name]) if name != HOST else ()
+    public = _public(observed[name], observed[HOST]) if name != HOST else ()
     flows: list[Flows] = []
     keys: set[str] = set()
     for item, gone, come in filter(None, map(_elements, here)):
@@ -71,9 +71,15 @@ def _key(element: str) -> str:
     return element.partition(" : ")[0]
 
 
-def _public(space: Namespace) -> tuple[Address_, ...]:
+def _is_uplink(link: Link, host: Namespace) -> bool:
+    """Whether it is no end of the veth pair to the host: the other end of an uplink is bridged."""
+    other = None if link.peer is None else host.link(link.peer[1])
+    return link.peer is None or bool(other and other.master)
+
+
+def _public(space: Namespace, host: Namespace) -> tuple[Address_, ...]:
     """The addresses of a router's uplink."""
-    uplinks = {i.name for i in space.items if isinstance(i, Link) and i.peer is None} - {"lo"}
+    uplinks = {i.name for i in space.items if isinstance(i, Link) and _is_uplink(i, host)} - {"lo"}
     found = (i for i in space.items if isinstance(i, Address) and i.dev in uplinks)
     return tuple(dict.fromkeys(i.interface.ip for i in found))
 

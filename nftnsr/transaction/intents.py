@@ -147,7 +147,7 @@ def _given_back(machine: Machine, record: Record, found: State) -> tuple[Item, .
     """What the host gets when a router goes."""
     before = record.before[HOST].items
     if record.router not in found:
-        here = [i for i in found[HOST].items if isinstance(i, Link) and i.peer is None]
+        here = [i for i in found[HOST].items if isinstance(i, Link) and not i.made]
         if not all(_is_bare(link, found[HOST]) for link in here):
             # No namespace, after a reboot say: the uplink is somebody else's business now.
             mine = (i for i in found[HOST].items if any(_on(i, link.name) for link in here))
@@ -185,6 +185,8 @@ def _assumed(router: Router) -> tuple[Item, ...]:
 
 def _shape(router: Router, old: Record | None, found: State) -> Link | None:
     """How the uplink was when it was taken, or is now that it is to be taken; None if unknown."""
+    if router.made is not None:
+        return None  # it was nothing before
     here, taken = found[router.name].link(router.uplink), None if old is None else old.taken
     if here is None:
         return found[HOST].link(router.uplink) or taken
@@ -218,16 +220,17 @@ class _Change:
         cls, router: Router, old: Record | None, found: State, host: Namespace, shape: Link | None
     ) -> _Change:
         applied = _applied(router)
-        items = tuple(i for i in found[HOST].items if _on(i, router.uplink))
+        moves = router.made is None
+        items = tuple(i for i in found[HOST].items if moves and _on(i, router.uplink))
         configured = any(isinstance(i, Address) and not i.interface.is_link_local for i in items)
-        remembered = old is not None and old.before[HOST].link(router.uplink) is not None
+        remembered = moves and old is not None and old.before[HOST].link(router.uplink) is not None
         if old is not None and remembered and not configured:
             # What the host had before the first apply stays remembered through all later ones,
             # and through a reboot after which nobody configured the uplink.
             return cls(evolve(old, applied=applied, down=False, taken=shape))
         if old is not None and remembered:
             return cls(Record(router.name, _host(items), applied, taken=shape))
-        before = items or _assumed(router)
+        before = items or (_assumed(router) if moves else ())
         earlier = old.before[HOST].items if old is not None else ()
         # Routes in whose place the router's own are now (the default) come back with `down` only.
         taken = {i.place for i in host.items if isinstance(i, Route)}

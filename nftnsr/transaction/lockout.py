@@ -25,7 +25,7 @@ def firewall_lost(rules: str, spec: Spec, found: State) -> Iterator[Obstacle]:
     What such rules let in would be shut out after the move, and what they shut out let in.
     """
     for router in spec.routers:
-        if found[HOST].link(router.uplink) is None:
+        if router.made is not None or found[HOST].link(router.uplink) is None:
             continue  # it has moved already
         veth = router.host.interface
         if f'"{router.uplink}"' in rules and f'"{veth}"' not in rules:

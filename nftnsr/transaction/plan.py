@@ -134,8 +134,13 @@ class _Planner:
             return
         if link.peer is not None:
             yield stage, _MAKE, self._veth(name, link)
+            yield from _altnames(name, link, None, stage)
             # The rest it was made with, or has because nobody took it away.
             link = _only(link, ("queue_length", "alias", "master"))
+        elif link.lower is not None:
+            yield stage, _MAKE, op.CreateLower(name, link)
+            yield from _altnames(name, link, None, stage)
+            link = _only(link, ("queue_length", "alias"))
         else:
             source = self.moves[name, link.name]
             yield stage, _MAKE, op.MoveLink(link.name, source, name)
@@ -164,7 +169,7 @@ class _Planner:
             return  # goes with its link
         match item:
             case Link():
-                if item.peer is not None:
+                if item.made:
                     yield _REST, _UNMAKE, op.DeleteLink(name, item.name)
             case Address():
                 # A parked address serves until the uplink has moved.
@@ -182,9 +187,11 @@ class _Planner:
         match new:
             case Link():
                 changes = changed_fields(old, new)
-                if "peer" in changes and new.peer is not None:  # what is elsewhere stays there
+                # What is elsewhere stays there.
+                if ("peer" in changes and new.peer is not None) or "lower" in changes:
                     yield stage, _UNMAKE, op.DeleteLink(name, new.name)
-                    yield stage, _MAKE, self._veth(name, new)
+                    yield from self._add_link(name, new, stage)
+                    return
                 assert isinstance(old, Link)
                 yield from _renames(name, new, old.called)
                 yield from _altnames(name, new, old, stage)
@@ -338,7 +345,7 @@ def _uplinks(
     return [
         (name, link.name)
         for name, link in links
-        if isinstance(link, Link) and link.peer is None and link.name != "lo"
+        if isinstance(link, Link) and not link.made and link.name != "lo"
     ]
 
 

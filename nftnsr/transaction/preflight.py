@@ -9,7 +9,7 @@ from attrs import frozen
 
 from nftnsr.kernel.machine import Machine
 from nftnsr.report.words import namespace_words, sysctl_name
-from nftnsr.spec.model import Router, Spec
+from nftnsr.spec.model import MadeUplink, Router, Spec
 from nftnsr.state.model import HOST, Link, State, Sysctl
 from nftnsr.transaction import records
 
@@ -45,10 +45,13 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
         )
         return
     yield from _settings(machine, router)
-    if found[HOST].link(router.uplink) is None and found[name].link(router.uplink) is None:
-        yield _no_uplink(machine, router)
-    yield from _enslaved(router.uplink, found)
-    yield from name_taken(machine, router.uplink, found, name)
+    if router.made is not None:
+        yield from _unmakeable(machine, router, router.made, wanted)
+    else:
+        if found[HOST].link(router.uplink) is None and found[name].link(router.uplink) is None:
+            yield _no_uplink(machine, router)
+        yield from _enslaved(router.uplink, found)
+        yield from name_taken(machine, router.uplink, found, name)
     for space in (HOST, name):
         yield from _taken(machine, router, space, wanted, found)
     yield from _routes(machine, router, wanted, found)
@@ -79,6 +82,24 @@ def _no_uplink(machine: Machine, router: Router) -> Obstacle:
     )
 
 
+def _unmakeable(
+    machine: Machine, router: Router, made: MadeUplink, wanted: State
+) -> Iterator[Obstacle]:
+    """What an uplink shall be made upon, or put into, is not there, or this kernel makes none."""
+    on = made.parent or made.bridge or ""
+    what = "interface" if made.bridge is None else "bridge"
+    if on not in machine.link_names():
+        there = ", ".join(sorted(machine.link_names() - {"lo"})) or "none"
+        hint = f"the interfaces here are: {there}"
+        yield Obstacle(f'router "{router.name}": there is no {what} {on} on this host', hint)
+    elif made.bridge is not None and not machine.is_bridge(on):
+        yield Obstacle(f'router "{router.name}": interface {on} is no bridge', "name a bridge")
+    link = wanted[router.name].link(router.uplink)
+    if link is not None and link.lower is not None and (reason := machine.cannot_make(link)):
+        hint = "load its module, or choose another kind of uplink: macvlan, or veth into a bridge"
+        yield Obstacle(f'router "{router.name}": {reason}', hint)
+
+
 def _enslaved(uplink: str, found: State) -> Iterator[Obstacle]:
     link = found[HOST].link(uplink)
     if link is not None and link.master is not None:
@@ -94,7 +115,7 @@ def name_taken(machine: Machine, uplink: str, found: State, goes_to: str) -> Ite
     """Another link that has the name of an uplink, where that is or shall be."""
     for space, items in found.namespaces.items():
         link = items.link(uplink)
-        if link is None or link.peer is not None:
+        if link is None or link.made:
             continue
         for where in {space, goes_to} & found.namespaces.keys():
             itself = where == space and link.called == uplink
@@ -123,8 +144,8 @@ def _taken(
     for item in wanted[space].items:
         if (
             not isinstance(item, Link)
-            or item.peer is None
-            or item.peer[0] not in (HOST, router.name)
+            or not item.made
+            or (item.peer is not None and item.peer[0] not in (HOST, router.name))
         ):
             continue
         if item.name in there and found[space].link(item.name) is None:

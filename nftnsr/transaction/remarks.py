@@ -38,7 +38,8 @@ class Ending:
 def about_managers(machine: Machine, spec: Spec, found: State) -> Iterator[Remark]:
     """Who else configures an uplink, told when it is taken for the first time."""
     for router in spec.routers:
-        if found[HOST].link(router.uplink) is not None and records.read(router.name) is None:
+        moves = router.made is None and found[HOST].link(router.uplink) is not None
+        if moves and records.read(router.name) is None:
             for manager in machine.managers(router.uplink):
                 yield Remark(manager.fact, manager.repair)
 
@@ -68,7 +69,7 @@ def lost_uplinks(kept: Iterable[Record], found: State) -> tuple[tuple[Record, Li
         (record, item)
         for record in kept
         for item in record.before[HOST].items
-        if isinstance(item, Link) and item.peer is None and item.name not in there
+        if isinstance(item, Link) and not item.made and item.name not in there
     )
 
 

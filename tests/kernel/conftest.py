@@ -22,7 +22,7 @@ from attrs import frozen
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.spec import parse
-from nftnsr.spec.model import Spec
+from nftnsr.spec.model import Router, Spec
 
 _CLONE_NEWNS, _CLONE_NEWNET = 0x20000, 0x40000000
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
@@ -76,6 +76,16 @@ def segment(box: None) -> Iterator[Segment]:
     with Room.scratch() as provider:
         add_uplink(provider)
         yield Segment(provider)
+
+
+def add_link_for(router: Router, number: int) -> str:
+    """Give the host the link that a router takes, or is made upon; its other end is p`number`."""
+    made = router.made
+    dev = router.uplink if made is None else made.parent or f"port{number}"
+    sh(f"ip link add name {dev} up type veth peer name p{number}; ip link set p{number} up")
+    if made is not None and made.bridge is not None:
+        sh(f"ip link add name {made.bridge} up type bridge; ip link set {dev} master {made.bridge}")
+    return dev
 
 
 def add_uplink(provider: Room) -> None:

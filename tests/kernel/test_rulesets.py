@@ -14,7 +14,7 @@ from nftnsr.spec import load
 from nftnsr.state.ruleset import read_listing, ruleset_text
 from nftnsr.state.words import TABLE
 
-from .conftest import sh
+from .conftest import add_link_for, sh
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "rulesets").glob("*.toml"))
@@ -39,8 +39,7 @@ def test_ruleset_loads_and_its_listing_is_its_normal_form(path: Path) -> None:
 @pytest.mark.parametrize("path", SPECS + MORE, ids=lambda path: path.stem)
 def test_printed_commands_reach_what_diff_wants(path: Path, tmp_path: Path) -> None:
     for number, router in enumerate(load(path).routers):
-        peer = f"p{number}"
-        sh(f"ip link add {router.uplink} up type veth peer name {peer}; ip link set {peer} up")
+        add_link_for(router, number)
     script = tmp_path / "script"
     script.write_text(nftnsr("compile", path, status=0))
     assert nftnsr("diff", path, status=1)

@@ -17,7 +17,7 @@ from nftnsr.transaction import journal, records
 from nftnsr.transaction.apply import apply_spec
 from nftnsr.transaction.transact import recover
 
-from .conftest import assert_same, everything, sh
+from .conftest import add_link_for, assert_same, everything, sh
 from .test_undo import Act, Faulty, _killed, _passes, down, prepare, refuse
 
 RULESETS = sorted((Path(__file__).parents[2] / "rulesets").glob("*.toml"))
@@ -35,12 +35,10 @@ def host_of(spec: Spec) -> None:
     """A host whose uplinks have the addresses that the routers of `spec` will have."""
     sh("sysctl -qw net.ipv6.conf.default.accept_dad=0")
     for number, router in enumerate(spec.routers):
-        dev = router.uplink
-        sh(f"ip link add {dev} type veth peer name peer{number}; ip link set peer{number} up")
-        for address in router.addresses:
+        dev = add_link_for(router, number)
+        for address in router.addresses if router.made is None else ():
             sh(f"ip address add {address} dev {dev}")
-        sh(f"ip link set {dev} up")
-        for gateway in router.gateways:
+        for gateway in router.gateways if router.made is None else ():
             family = "-6" if gateway.version == 6 else "-4"
             onlink = "" if gateway.is_link_local else "onlink"
             sh(f"ip {family} route add default via {gateway} dev {dev} {onlink}")

@@ -32,6 +32,7 @@ from nftnsr.state.model import (
     Hop,
     Item,
     Link,
+    Lower,
     Neighbour,
     PolicyRule,
     Route,
@@ -206,6 +207,7 @@ def test_each_difference_is_one_object_for_programs() -> None:
 # -- operations ----------------------------------------------------------------------------
 
 V4 = Address("ens3", ip_interface("192.0.2.10/24"))
+UPON = Link("up0", mac="m", mtu=1400, lower=Lower("macvlan", "ens3", "bridge"))
 V6 = Address("ens3", ip_interface("fd00::3/64"))
 DEFAULT6 = Route(ip_network("::/0"), (Hop("ens3", ip_address("fe80::1")),), 1024)
 COMMANDS: dict[str, Operation] = {
@@ -238,6 +240,12 @@ COMMANDS: dict[str, Operation] = {
         "wan", Address("ens3", ip_interface("192.0.2.10/24"), metric=100)
     ),
     "ip -n wan address add 192.0.2.10/24 dev ens3": op.AddAddress("wan", V4),
+    "ip link add link ens3 name up0 address m mtu 1400 netns wan type macvlan mode bridge": (
+        op.CreateLower("wan", UPON)
+    ),
+    "ip link add link ens3 name up0 netns wan type vlan id 7": (
+        op.CreateLower("wan", Link("up0", lower=Lower("vlan", "ens3", id=7)))
+    ),
     "ip -n wan link property add dev ens3 altname wan": op.AddAltname("wan", "ens3", "wan"),
     "ip link property del dev ens3 altname 'a b'": op.DeleteAltname("", "ens3", "a b"),
     "ip -n wan address add fd00::3/64 dev ens3 nodad": op.AddAddress("wan", V6),
@@ -302,6 +310,7 @@ IN_EVIL: tuple[Operation, ...] = (
     op.CreateNamespace(EVIL),
     op.DeleteNamespace(EVIL),
     op.CreateVeth(EVIL, Link(EVIL, peer=(HOST, EVIL), mac="m"), Link(EVIL, mac="m")),
+    op.CreateLower(EVIL, Link(EVIL, lower=Lower("macvlan", EVIL, "vepa"))),
     op.DeleteLink(EVIL, EVIL),
     op.MoveLink(EVIL, EVIL, HOST),
     op.AttachNamespace(EVIL, f"/proc/{EVIL}/ns/net"),

@@ -27,7 +27,7 @@ def test_reference_has_every_key_in_its_table() -> None:
 
 def test_types_are_in_words() -> None:
     types = {row.name: row.type for row in SECTIONS[0].rows}
-    assert types["uplink"] == "interface"
+    assert types["uplink"] == "interface or table"
     assert types["addresses"] == "array of addresses with prefix length or tables"
     assert types["gateways"] == "array of addresses, at most 2"
     assert types["accept_ra"] == "0 or 1 or 2"

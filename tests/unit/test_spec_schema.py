@@ -10,8 +10,16 @@ from attrs import fields
 from jsonschema import Draft202012Validator
 
 from nftnsr.spec import SpecError, parse
-from nftnsr.spec.keys import ADDRESS_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTE_KEYS, ROUTER_KEYS, Key
-from nftnsr.spec.model import AddressOptions, Forward, Host, Router, StaticRoute
+from nftnsr.spec.keys import (
+    ADDRESS_KEYS,
+    FORWARD_KEYS,
+    HOST_KEYS,
+    ROUTE_KEYS,
+    ROUTER_KEYS,
+    UPLINK_KEYS,
+    Key,
+)
+from nftnsr.spec.model import AddressOptions, Forward, Host, MadeUplink, Router, StaticRoute
 from nftnsr.spec.schema import schema, text
 
 COMPLETE = """\
@@ -40,7 +48,8 @@ def test_schema_is_valid() -> None:
 @pytest.mark.parametrize(
     ("keys", "model", "without"),
     [
-        (ROUTER_KEYS, Router, {"name", "address_options"}),
+        (ROUTER_KEYS, Router, {"name", "address_options", "made"}),
+        (UPLINK_KEYS, MadeUplink, set()),
         (ROUTE_KEYS, StaticRoute, set()),
         (ADDRESS_KEYS, AddressOptions, set()),
         (HOST_KEYS, Host, set()),

@@ -20,6 +20,7 @@ from nftnsr.state.model import (
     Hop,
     Item,
     Link,
+    Lower,
     Namespace,
     Neighbour,
     PolicyRule,
@@ -35,6 +36,7 @@ T = ("inet", "nftnsr")
 LINK = Link(
     "ens3", False, ("wan", "x"), "02:00:00:00:00:03", 1450, 500, 'an "alias" – é', "dev2",
     "veth", "02:00:00:00:00:33", ("bridge", "br0"), ("wan", "outside"), False, True,
+    Lower("vlan", "ens3", "bridge", 7),
 )  # fmt: skip
 ADDRESS = Address(
     "ens3",
@@ -89,6 +91,7 @@ OPERATIONS: tuple[Operation, ...] = (
     op.AttachNamespace("wan", "/proc/7/ns/net"),
     op.DeleteNamespace("wan", ("ens3",)),
     op.CreateVeth("wan", LINK, Link("v")),
+    op.CreateLower("wan", LINK),
     op.DeleteLink(HOST, "v"),
     op.MoveLink("ens3", HOST, "wan"),
     op.RenameLink("wan", "dev2", "ens3"),

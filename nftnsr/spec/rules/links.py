@@ -20,6 +20,7 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
     ipv6 = any(item.value.version == 6 for item in router.addresses)
     yield from _mtu(router.path, router.settings, ipv6)
     yield from _sysctls(router)
+    yield from _made(router)
     if router.host is not None:
         yield from _mtu(router.host.path, router.host.settings, ipv6)
         mine, theirs = router.settings.get("mac"), router.host.settings.get("mac")
@@ -46,6 +47,19 @@ def _options(router: RouterDraft) -> Iterator[Fault]:
             message = "the address would be preferred for longer than it is there"
             also = (*item.path, "valid_lifetime")
             yield Fault((*item.path, "preferred_lifetime"), message, also=also)
+
+
+def _made(router: RouterDraft) -> Iterator[Fault]:
+    made = router.made
+    if made is None:
+        return
+    path = (*router.path, "uplink")
+    if made.kind == "ipvlan" and "mac" in router.settings:
+        message = "an ipvlan has the MAC address of its parent"
+        yield Fault((*router.path, "mac"), message, "leave it out")
+    if made.bridge == made.name:
+        message = f"the other end of the veth would have the name of its bridge, {made.name}"
+        yield Fault((*path, "name"), message, "choose another name")
 
 
 def _altnames(router: RouterDraft) -> Iterator[Fault]:

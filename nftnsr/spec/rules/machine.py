@@ -19,6 +19,7 @@ def faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
     yield from _unique(routers, "uplink", lambda router: router.uplink)
     yield from _unique(routers, "host interface", _host_interface)
     yield from _uplink_as_host_interface(routers)
+    yield from _parents(routers)
     yield from _addresses(routers)
     yield from _networks(routers)
     yield from _default_routes(routers)
@@ -62,6 +63,18 @@ def _uplink_as_host_interface(routers: Sequence[RouterDraft]) -> Iterator[Fault]
         if owner is not router:
             message = f"host interface {quoted(item.value)} has the name of an uplink"
             yield Fault(item.path, message, "choose another name", also=uplink.path)
+
+
+def _parents(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    """What an uplink is made upon, or put into, must stay in the host."""
+    moved = {r.uplink.value: r.uplink for r in routers if r.uplink is not None and r.made is None}
+    for router in routers:
+        made = router.made
+        for key in ("parent", "bridge"):
+            name = None if made is None else getattr(made, key)
+            if name in moved:
+                message = f"{key} {quoted(name)} is an uplink, which leaves the host"
+                yield Fault((*router.path, "uplink", key), message, also=moved[name].path)
 
 
 def _addresses(routers: Sequence[RouterDraft]) -> Iterator[Fault]:

@@ -1,0 +1,68 @@
+"""`uplink`: the name of an interface that moves, or a table of one that is made."""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+
+from . import values
+from .draft import At
+from .keys import UPLINK_KEYS
+from .model import MadeUplink, UplinkKind
+from .problems import Fault, Path
+from .table import Table
+from .values import unreadable
+from .words import quoted
+
+_MODES: Final[dict[UplinkKind, tuple[str, ...]]] = {
+    "macvlan": ("bridge", "private", "vepa"),
+    "ipvlan": ("l2", "l3", "l3s"),
+}
+_WORDS: Final[dict[UplinkKind, tuple[str, ...]]] = {
+    "macvlan": ("parent", "mode"),
+    "ipvlan": ("parent", "mode"),
+    "vlan": ("parent", "id"),
+    "veth": ("bridge",),
+}
+
+
+def read(table: Table, faults: list[Fault]) -> tuple[At[str] | None, MadeUplink | None]:
+    """The uplink's name, and how it is made where it is."""
+    value = table.get("uplink")
+    if not isinstance(value, dict):
+        return table.text("uplink", values.interface_name, "a string or a table"), None
+    path = (*table.path, "uplink")
+    made = Table(value, path, UPLINK_KEYS, faults)
+    name = made.text("name", values.interface_name)
+    kind = made.text("kind", _kind)
+    made.setting("parent", values.interface_name, None)
+    made.setting("bridge", values.interface_name, None)
+    made.number("id", 4094, 1)
+    made.text("mode", str)
+    if name is None or kind is None:
+        return name, None
+    _check(made, path, kind.value, value)
+    mode = value.get("mode") or next(iter(_MODES.get(kind.value, ())), None)
+    return name, MadeUplink(name.value, kind.value, mode=mode, **made.settings)
+
+
+def _kind(text: str) -> UplinkKind:
+    for kind in get_args(UplinkKind):
+        if text == kind:
+            found: UplinkKind = kind
+            return found
+    raise unreadable(f"an uplink cannot be a {text}", f"write {', '.join(get_args(UplinkKind))}")
+
+
+def _check(table: Table, path: Path, kind: UplinkKind, raw: dict[str, Any]) -> None:
+    """What this kind needs, and what it has no use for."""
+    words = _WORDS[kind]
+    for word in ("parent", "bridge", "mode", "id"):
+        if word in raw and word not in words:
+            table.fault(word, f"a {kind} has no `{word}`", "leave it out", on_key=True)
+    for word in words:
+        if word not in raw and word != "mode":
+            table.fault(word, f"a {kind} needs `{word}`", f"add {UPLINK_KEYS[word].line}")
+    mode = raw.get("mode")
+    if isinstance(mode, str) and "mode" in words and mode not in _MODES[kind]:
+        hint = f"write {', '.join(_MODES[kind])}"
+        table.fault("mode", f"{quoted(mode)} is no mode of a {kind}", hint)
