@@ -72,5 +72,6 @@ def compile_host(router: Router) -> Namespace:
             *sysctl.host_sysctls(router),
             *addressing.host_addresses(router),
             *routing.host_routes(router),
+            *routing.host_rules(router),
         )
     )

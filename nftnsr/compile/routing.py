@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from attrs import evolve
+
 from nftnsr.compile.families import Family, families, family
-from nftnsr.spec.model import Address, Interface, Network, Router, StaticRoute
+from nftnsr.spec.model import MAIN_TABLE, Address, Interface, Network, Router, StaticRoute
 from nftnsr.state.model import Hop, Neighbour, PolicyRule, Route
 
 _DEFAULT: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
@@ -25,16 +27,35 @@ def router_routes(router: Router) -> Iterator[Route]:
                 yield _route(_DEFAULT[each.version], hop)
 
 
+def host_rules(router: Router) -> Iterator[PolicyRule]:
+    """Where the host has a table for the router: what comes from behind it takes that table.
+
+    All that the main table has a route to is found there first, but for its default route; and for
+    the uplink's own segment, on which the host may be, too: answers must leave as they came in.
+    """
+    if router.host.table is None:
+        return
+    for each in families(router):
+        for source in each.inside:
+            ours = PolicyRule(each.version, _FIRST_PRIORITY, source, table=router.host.table)
+            for segment in dict.fromkeys(i.network for i in each.public):
+                yield evolve(ours, priority=_FIRST_PRIORITY - 2, destination=segment)
+            yield evolve(ours, priority=_FIRST_PRIORITY - 1, table=MAIN_TABLE, suppress=0)
+            yield ours
+
+
 def host_routes(router: Router) -> Iterator[Route]:
     """The host's default routes, through the router."""
-    if not router.host.default_route:
+    if not router.host.default_route and router.host.table is None:
         return
+    table = router.host.table or MAIN_TABLE
     for each in families(router):
         via: Address | None = router.host.router_link_local if each.version == 6 else None
         if each.version == 4 and each.router:
             via = each.router[0].ip
         if each.host and via is not None:
-            yield _route(_DEFAULT[each.version], _hop(router.host.interface, via, each.host))
+            hop = _hop(router.host.interface, via, each.host)
+            yield evolve(_route(_DEFAULT[each.version], hop), table=table)
 
 
 def static_routes(router: Router) -> Iterator[Route]:

@@ -21,6 +21,7 @@ _IFAPROT_KERNEL = (1, 2, 3)  # of the loopback, from an advertisement, link-loca
 # Before, the kernel does not say so, and every link-local IPv6 address is taken for its own.
 _TELLS_WHO = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (5, 18)
 _FOREVER = 0xFFFFFFFF
+_NOTHING_SUPPRESSED = 0xFFFFFFFF  # -1, as fib_rules.c has it
 _IPVLAN_MODES = ("l2", "l3", "l3s")
 _RTPROT_KERNEL, _RTNH_F_ONLINK = 2, 4
 _RT_TABLE_LOCAL = 255
@@ -141,7 +142,7 @@ def route(message: Message, names: dict[int, str]) -> Route:
 
 
 def rule(message: Message) -> PolicyRule:
-    mark = message.get("fwmark")
+    mark, suppress = message.get("fwmark"), message.get("suppress_prefixlen")
     return PolicyRule(
         version=4 if message["family"] == socket.AF_INET else 6,
         priority=message.get("priority") or 0,
@@ -153,6 +154,7 @@ def rule(message: Message) -> PolicyRule:
         table=message.get("table"),
         kind=message["action"],
         protocol=message.get("protocol") or 0,
+        suppress=None if suppress in (None, _NOTHING_SUPPRESSED) else suppress,
     )
 
 

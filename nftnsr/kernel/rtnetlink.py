@@ -359,8 +359,8 @@ def _rule(rule: PolicyRule) -> dict[str, object]:
             request |= {word: str(network.network_address), f"{word}_len": network.prefixlen}
     if rule.mark is not None:
         request["fwmark"], request["fwmask"] = rule.mark
-    names = {"iifname": rule.iif, "oifname": rule.oif}
-    return request | {word: name for word, name in names.items() if name is not None}
+    more = {"iifname": rule.iif, "oifname": rule.oif, "suppress_prefixlen": rule.suppress}
+    return request | {word: value for word, value in more.items() if value is not None}
 
 
 def is_made(route: Route) -> bool:

@@ -115,7 +115,8 @@ def host(scene: Scene, inner: list[tuple[Inner, Wire]]) -> None:
 def answer_through(router: Router, number: int, networks: list[Network]) -> None:
     """Route what the host answers by the router that asked, which is not its default one.
 
-    The spec leaves that to its owner (`default_route = false`); without it no forward works.
+    The spec leaves that to its owner (`default_route = false` without a `table`); without it no
+    forward works.
     """
     table = _FIRST_TABLE + number
     with wires.rtnetlink() as rtnl:

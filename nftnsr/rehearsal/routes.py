@@ -82,7 +82,8 @@ def _rule(scene: Scene, segment: Segment, rule: RoutingRule) -> Reach | str:
 
 def _host(router: Router, family: Family) -> Client | None:
     """The host as a client whose packets take the router."""
-    if not router.host.default_route or not family.host:
+    through = router.host.default_route or router.host.table is not None
+    if not through or not family.host:
         return None
     return Client(HOST, family.host[0].ip)
 

@@ -165,6 +165,8 @@ def rule_words(rule: PolicyRule) -> str:
     words += [f"{w} {quote(n)}" for w, n in (("iif", rule.iif), ("oif", rule.oif)) if n is not None]
     words.append(f"priority {rule.priority}")
     words.append(_KINDS[rule.kind].strip() or f"lookup {rule.table}")
+    if rule.suppress is not None:
+        words.append(f"suppress_prefixlength {rule.suppress}")
     return " ".join([*words, f"protocol {rule.protocol}"])
 
 

@@ -422,6 +422,14 @@ HOST_KEYS: Final = _by_name(
         "The MAC address of the host's end; without it, one made of the router's name.",
         '"02:00:00:00:00:04"',
     ),
+    Key(
+        "table",
+        Kind.ROUTING_TABLE,
+        "A routing table of the host's for the default routes that lead to the router, taken by "
+        "what comes from the host's addresses here and from `networks`; everything else goes as "
+        "before. It needs default_route = false.",
+        "100",
+    ),
 )
 
 ROUTE_KEYS: Final = _by_name(

@@ -253,6 +253,7 @@ class Host:
     router_link_local: IPv6Address = ROUTER_LINK_LOCAL
     mtu: int = 1500  # the kernel's own for a veth, said so that a change of it is seen
     mac: str | None = None  # None: one made of the router's name
+    table: int | None = None  # where the default routes are that lead to the router, if not main
 
     @property
     def peer(self) -> str:

@@ -131,6 +131,7 @@ def _host(path: Path, raw: dict[str, Any], faults: list[Fault]) -> HostDraft:
         peer = table.setting("router_interface", values.interface_name, "")
     table.number("mtu", *_MTUS)
     table.setting("mac", values.mac, None)
+    table.number("table", 2**32 - 1, 1)
     return HostDraft(
         path=path,
         interface=interface,

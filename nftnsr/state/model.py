@@ -195,6 +195,8 @@ class PolicyRule:
     table: int = RT_MAIN
     kind: int = 1
     protocol: int = RTPROT_NFTNSR
+    suppress: int | None = None
+    """A route of a prefix this long, or shorter, does not count: 0 for default routes."""
 
     @property
     def key(self) -> Key:

@@ -10,7 +10,7 @@ from attrs import frozen
 from nftnsr.kernel.machine import Machine
 from nftnsr.report.words import namespace_words, sysctl_name
 from nftnsr.spec.model import MadeUplink, Router, Spec
-from nftnsr.state.model import HOST, Link, State, Sysctl
+from nftnsr.state.model import HOST, RT_MAIN, Link, State, Sysctl
 from nftnsr.transaction import records
 
 
@@ -165,7 +165,10 @@ def _routes(machine: Machine, router: Router, wanted: State, found: State) -> It
     }  # fmt: skip
     for route in machine.routes_in_the_way(wanted[HOST], links | {router.uplink}):
         over = f" over {', '.join(sorted(route.devs))}" if route.devs else ""
+        main = route.table == RT_MAIN
+        where = "" if main else f" in table {route.table}"
+        instead = "set default_route = false" if main else "write another `table`"
         yield Obstacle(
-            f"the host has a route {route.destination}{over} of the same metric",
-            f"give it a metric, or set default_route = false in [router.{router.name}.host]",
+            f"the host has a route {route.destination}{over}{where} of the same metric",
+            f"give it a metric, or {instead} in [router.{router.name}.host]",
         )

@@ -49,3 +49,14 @@ ip -n nat route replace 10.42.0.0/24 via 192.168.158.2 dev vnat proto 110
 ip -n nat route replace default via 203.0.113.1 dev up0 proto 110
 ip -6 -n nat route add fd00:158::2/128 via fe80::2 dev vnat metric 1024 proto 110
 ip -6 -n nat route add default via 2001:db8:113::1 dev up0 metric 1024 proto 110
+ip route replace default via 192.168.158.1 dev vnat table 100 proto 110
+ip -6 route add default via fe80::1 dev vnat table 100 metric 1024 proto 110
+ip rule add from 192.168.158.2/32 to 203.0.113.0/24 priority 998 lookup 100 protocol 110
+ip rule add from 192.168.158.2/32 priority 999 lookup 254 suppress_prefixlength 0 protocol 110
+ip rule add from 192.168.158.2/32 priority 1000 lookup 100 protocol 110
+ip rule add from 10.42.0.0/24 to 203.0.113.0/24 priority 998 lookup 100 protocol 110
+ip rule add from 10.42.0.0/24 priority 999 lookup 254 suppress_prefixlength 0 protocol 110
+ip rule add from 10.42.0.0/24 priority 1000 lookup 100 protocol 110
+ip -6 rule add from fd00:158::2/128 to 2001:db8:113::/64 priority 998 lookup 100 protocol 110
+ip -6 rule add from fd00:158::2/128 priority 999 lookup 254 suppress_prefixlength 0 protocol 110
+ip -6 rule add from fd00:158::2/128 priority 1000 lookup 100 protocol 110

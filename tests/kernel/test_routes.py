@@ -11,7 +11,7 @@ import pytest
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.spec import parse
-from nftnsr.transaction.apply import apply_spec
+from nftnsr.transaction.apply import Refused, apply_spec
 
 from .conftest import ARTICLE, Segment, assert_same, everything, sh
 from .test_links import apply, down, drift
@@ -197,6 +197,105 @@ def test_failed_operation_leaves_the_routes_as_found(segment: Segment, prior: st
     for number in range(1, 200):
         with Faulty(number=number, before=refuse) as machine:
             if _passes(lambda m: apply_spec(m, parse(MANY, "spec.toml")), machine):
+                break
+        assert_same(everything(), found)
+    assert number > 15
+
+
+TABLE = """
+[router.nat]
+uplink    = { name = "up0", kind = "macvlan", parent = "ens3" }
+addresses = ["1.2.3.11/24", "2123:2134:abc:ddd::b/64"]
+gateways  = ["1.2.3.1", "2123:2134:abc:ddd::1"]
+forward   = ["2222/tcp -> :22", "80/tcp -> 10.42.0.10"]
+
+[router.nat.host]
+interface        = "vnat"
+addresses        = ["192.168.158.2/24", "2123:2134:abc:ddd::c/128"]
+router_addresses = ["192.168.158.1/24"]
+networks         = ["10.42.0.0/24"]
+default_route    = false
+table            = 100
+"""
+
+
+@pytest.fixture
+def container(segment: Segment) -> Iterator[Room]:
+    """A container behind the host, whose default route is the host."""
+    with Room.scratch() as room:
+        sh(f"""
+          ip link add name c0 type veth peer name e0
+          ip link set dev e0 netns {room.path().split("/")[4]}
+          ip address add 10.42.0.1/24 dev c0; ip link set c0 up; sysctl -qw net.ipv4.ip_forward=1
+        """)
+        sh(
+            """
+          ip link set lo up; ip link set e0 up
+          ip address add 10.42.0.10/24 dev e0; ip route add default via 10.42.0.1
+        """,
+            room,
+        )
+        yield room
+
+
+def seen(segment: Segment, listener: Room | None, listen: tuple[str, int], public: int) -> str:
+    """Whom a server sees when the provider connects to a port of the router."""
+    make = socket.create_server if listener is None else listener_of(listener)
+    with make(listen) as server:
+        server.settimeout(3)
+        with segment.provider.run(socket.create_connection, ("1.2.3.11", public), 3):
+            return str(server.accept()[1][0])
+
+
+def listener_of(room: Room):  # type: ignore[no-untyped-def]
+    return lambda address: room.run(socket.create_server, address)
+
+
+def test_table_of_the_host_is_taken_by_what_is_behind_the_router(
+    segment: Segment, container: Room
+) -> None:
+    before = everything()
+    apply(TABLE)
+    assert drift(TABLE) == ()
+    # The host itself goes out as before, by its own interface.
+    assert "dev ens3" in sh("ip route get 198.51.100.7")
+    assert "1 received" in sh("ping -c1 -W3 1.2.3.1")
+    # From its address at the router, and from the container, by the router; and answers, too.
+    assert "1 received" in sh("ping -c1 -W3 -I 192.168.158.2 1.2.3.1")
+    assert "1 received" in sh("ping -6 -c1 -W3 -I 2123:2134:abc:ddd::c 2123:2134:abc:ddd::1")
+    assert seen(segment, None, ("192.168.158.2", 22), 2222) == "1.2.3.1"
+    assert seen(segment, container, ("10.42.0.10", 80), 80) == "1.2.3.1"
+    with segment.provider.run(socket.create_server, ("1.2.3.1", 99)) as server:
+        server.settimeout(3)
+        with container.run(socket.create_connection, ("1.2.3.1", 99), 3):
+            assert server.accept()[1][0] == "1.2.3.11", "masqueraded by the router"
+    # What the main table knows better it goes on to route: the host's other networks.
+    sh("ip address add 10.77.0.1/24 dev lo")
+    assert "1 received" in sh("ping -c1 -W3 10.77.0.1", container)
+    down()
+    sh("ip address del 10.77.0.1/24 dev lo")
+    assert_same(everything(), before)
+
+
+def test_rule_of_the_host_that_was_deleted_is_drift(segment: Segment) -> None:
+    apply(TABLE)
+    sh("ip rule del priority 1000 from 192.168.158.2; ip route flush table 100")
+    assert len(drift(TABLE)) == 2
+    apply(TABLE)
+    assert seen(segment, None, ("192.168.158.2", 22), 2222) == "1.2.3.1"
+
+
+def test_table_that_somebody_else_uses_is_refused(segment: Segment) -> None:
+    sh("ip route add default via 1.2.3.9 dev ens3 table 100")
+    with Machine() as machine, pytest.raises(Refused, match="in table 100 of the same metric"):
+        apply_spec(machine, parse(TABLE, "table.toml"))
+
+
+def test_failed_operation_leaves_the_tables_of_the_host_as_found(segment: Segment) -> None:
+    found = everything()
+    for number in range(1, 200):
+        with Faulty(number=number, before=refuse) as machine:
+            if _passes(lambda m: apply_spec(m, parse(TABLE, "spec.toml")), machine):
                 break
         assert_same(everything(), found)
     assert number > 15

@@ -258,6 +258,9 @@ COMMANDS: dict[str, Operation] = {
     "ip -n wan rule add from 10.42.0.0/24 fwmark 0x1/0xff priority 100 lookup 7 protocol 110": (
         op.AddRule("wan", PolicyRule(4, 100, ip_network("10.42.0.0/24"), None, (1, 255), table=7))
     ),
+    "ip rule add from 10.42.0.0/24 priority 999 lookup 254 suppress_prefixlength 0 protocol 110": (
+        op.AddRule(HOST, PolicyRule(4, 999, ip_network("10.42.0.0/24"), suppress=0))
+    ),
     "ip -6 rule del from all to fd00::/8 iif v oif w priority 5 unreachable protocol 110": (
         op.DeleteRule(
             HOST, PolicyRule(6, 5, None, ip_network("fd00::/8"), None, "v", "w", 0, kind=7)

@@ -61,7 +61,7 @@ ROUTE = Route(
     (("mtu", 1300), ("advmss", 1260)), 1,
 )  # fmt: skip
 RULE = PolicyRule(
-    4, 7, ip_network("10.0.0.0/8"), ip_network("10.1.0.0/16"), (1, 255), "v", "w", 100, 7, 4
+    4, 7, ip_network("10.0.0.0/8"), ip_network("10.1.0.0/16"), (1, 255), "v", "w", 100, 7, 4, 0
 )
 ITEMS: tuple[Item, ...] = (
     LINK,

@@ -23,6 +23,7 @@ def faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
     yield from _addresses(routers)
     yield from _networks(routers)
     yield from _default_routes(routers)
+    yield from _tables(routers)
 
 
 def _names(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
@@ -75,6 +76,20 @@ def _parents(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
             if name in moved:
                 message = f"{key} {quoted(name)} is an uplink, which leaves the host"
                 yield Fault((*router.path, "uplink", key), message, also=moved[name].path)
+
+
+def _tables(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    """Each router's default routes are in a table of their own."""
+    seen: dict[int, RouterDraft] = {}
+    for router in routers:
+        number = None if router.host is None else router.host.settings.get("table")
+        if router.host is None or number is None:
+            continue
+        first = seen.setdefault(number, router)
+        if first is not router and first.host is not None:
+            message = f"table {number} belongs to router {quoted(first.name)} already"
+            path, also = (*router.host.path, "table"), (*first.host.path, "table")
+            yield Fault(path, message, "take another number", also=also)
 
 
 def _addresses(routers: Sequence[RouterDraft]) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from .uplink import duplicates
 Place = At[Interface] | At[Network]
 Claim = tuple[Network, tuple[str, Place]]  # the str is the role of the place
 
+_KNOWN_TABLES: Final = {253: "default", 254: "main", 255: "local"}
 _LINK_LOCAL_HINT: Final = "these addresses are written as `link_local` and `router_link_local`"
 
 
@@ -24,6 +25,7 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
     if host is None:
         return
     yield from _link_locals(host)
+    yield from _table(host)
     yield from _next_hop(host)
     yield from _shared_prefix(host)
     twins = {twin.path for twin, _ in duplicates(router)}
@@ -41,6 +43,20 @@ def _link_locals(host: HostDraft) -> Iterator[Fault]:
         message = f"both ends of the veth pair have the link-local address {ours.value}"
         written = theirs if "router_link_local" in host.settings else ours
         yield Fault(written.path, message, "choose another one")
+
+
+def _table(host: HostDraft) -> Iterator[Fault]:
+    """A table beside the main one: with the default route in both, nobody needs the other."""
+    number = host.settings.get("table")
+    if number is None:
+        return
+    path = (*host.path, "table")
+    if number in _KNOWN_TABLES:
+        message = f"table {number} ({_KNOWN_TABLES[number]}) is not free"
+        yield Fault(path, message, "take a number of your own, such as 100")
+    elif host.default_route:
+        message = f"the host's default route leads to the router, so table {number} is of no use"
+        yield Fault(path, message, "write default_route = false, or leave it out")
 
 
 def _next_hop(host: HostDraft) -> Iterator[Fault]:
