@@ -20,7 +20,7 @@ from nftnsr.kernel.identity import (
 from nftnsr.kernel.managers import Manager, managers
 from nftnsr.kernel.messages import Message, link, lower
 from nftnsr.kernel.rooms import Furniture, Rooms
-from nftnsr.kernel.rtnetlink import Rtnetlink
+from nftnsr.kernel.rtnetlink import Rtnetlink, see_carrier
 from nftnsr.kernel.scope import Scope
 from nftnsr.kernel.survey import Survey
 from nftnsr.state import operations as op
@@ -32,6 +32,7 @@ from nftnsr.state.model import (
     Item,
     Link,
     Namespace,
+    Neighbour,
     Route,
     State,
     Sysctl,
@@ -55,6 +56,11 @@ class Machine:
     """The kernel of this machine; the calling thread's namespace is the host's."""
 
     _rooms: Rooms = field(factory=Rooms)
+    _learnt: dict[str, tuple[Neighbour, ...]] = field(factory=dict)
+    """What a link knew of its neighbours before it moved: to ask anew takes a second, if the
+    question is lost because the link has only just come up."""
+    _ends: dict[Place, Place] = field(factory=dict)
+    """The other ends of the veths that it made."""
 
     def __enter__(self) -> Machine:
         return self
@@ -269,14 +275,23 @@ class Machine:
                     link.peer[0],
                     lambda fd: self._rtnl(name, lambda r: r.create_veth(link, other, fd)),
                 )
+                self._ends |= {(name, link.name): link.peer, link.peer: (name, link.name)}
             case op.CreateLower(name, link):
                 self._rooms.with_descriptor(
                     name, lambda fd: self._rtnl(HOST, lambda r: r.create_lower(link, fd))
                 )
             case op.MoveLink(name, source, target):
+                self._learnt[name] = self._rtnl(source, lambda r: r.learnt(name))
                 self._rooms.with_descriptor(
                     target, lambda fd: self._rtnl(source, lambda r: r.move_link(name, fd))
                 )
+            case op.SetUp(namespace, name, True):
+                self._rtnl(namespace, lambda r: r.set_up(name, up=True))
+                if learnt := self._learnt.pop(name, None):
+                    self._rtnl(namespace, lambda r: r.relearn(learnt))
+                if end := self._ends.get((namespace, name)):
+                    # Its end had to wait for this one.
+                    self._rooms.run(end[0], lambda _: see_carrier(end[1]))
             case op.WriteSysctls(name, settings):
                 self._rooms.run(name, lambda _: sysctl.write(settings))
             case op.LoadRuleset(name, commands):

@@ -11,7 +11,7 @@ import fcntl
 import socket
 import struct
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
@@ -44,7 +44,8 @@ _IFA_F_MANAGETEMPADDR, _IFA_F_NOPREFIXROUTE = 0x100, 0x200
 _IFAPROT_KERNEL_RA = 2
 _IFF_NOARP, _IFF_MULTICAST = 0x80, 0x1000
 _FOREVER = 0xFFFFFFFF
-_NUD_PERMANENT, _NTF_PROXY = 0x80, 0x08
+_NUD_PROBE, _NUD_PERMANENT, _NTF_PROXY = 0x10, 0x80, 0x08
+_NUD_LEARNT = 0x02 | 0x04 | 0x08 | _NUD_PROBE  # NUD_REACHABLE, _STALE, _DELAY
 _RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 9, 0x200, 4
 _RT_TABLE_LOCAL = 255
 _SIOCETHTOOL, _ETHTOOL_GLINK = 0x8946, 0x0A
@@ -108,6 +109,15 @@ class Rtnetlink:
                 yield Neighbour(
                     devs[message["ifindex"]], ip_address(message.get("dst")), proxy=True
                 )
+
+    def learnt(self, name: str) -> tuple[Neighbour, ...]:
+        """The neighbours on a link whose addresses the kernel has found out."""
+        index = self._index(name)
+        return tuple(
+            Neighbour(name, ip_address(message.get("dst")), message.get("lladdr"))
+            for message in self._ipr.get_neighbours()
+            if message["ifindex"] == index and message["state"] & _NUD_LEARNT
+        )
 
     def _proxies(self) -> Iterator[Message]:
         # `get_neighbours` leaves proxied entries out, also with flags=NTF_PROXY; a plain dump has
@@ -208,7 +218,7 @@ class Rtnetlink:
         index = self._index(name)
         _call(f"cannot set link {name} {state}", self._ipr.link, "set", index=index, state=state)
         if up:
-            _see_carrier(name)
+            see_carrier(name)
 
     def rename_link(self, name: str, new: str) -> None:
         index, what = self._index(name), f"cannot rename link {name} to {new}"
@@ -273,11 +283,11 @@ class Rtnetlink:
         _call(what, self._ipr.route, command, **self._request(route))
 
     def delete_route(self, route: Route) -> None:
-        request = self._request(route)
-        if route.destination.version == 6 and len(route.hops) > 1:
-            # Any of the paths may be one that somebody appended, of another protocol.
-            del request["proto"]
-        with suppress(_Gone):
+        with suppress(_Gone):  # its link, even
+            request = self._request(route)
+            if route.destination.version == 6 and len(route.hops) > 1:
+                # Any of the paths may be one that somebody appended, of another protocol.
+                del request["proto"]
             _call(f"cannot delete route {route.destination}", self._ipr.route, "del", **request)
 
     def add_rule(self, rule: PolicyRule) -> None:
@@ -292,6 +302,18 @@ class Rtnetlink:
     def add_neighbour(self, neighbour: Neighbour) -> None:
         what = f"cannot add neighbour {neighbour.address} on {neighbour.dev}"
         _call(what, self._ipr.neigh, "replace", **self._neighbour(neighbour))
+
+    def relearn(self, neighbours: Iterable[Neighbour]) -> None:
+        """Take neighbours for what they were, and ask each at once whether it still is.
+
+        To be asked tells it, too, where we are now.
+        """
+        for neighbour in neighbours:
+            # Without it there is only the wait for an answer.
+            with suppress(KernelError):
+                request = self._neighbour(neighbour) | {"state": _NUD_PROBE}
+                what = f"cannot add neighbour {neighbour.address} on {neighbour.dev}"
+                _call(what, self._ipr.neigh, "replace", **request)
 
     def delete_neighbour(self, neighbour: Neighbour) -> None:
         what = f"cannot delete neighbour {neighbour.address} on {neighbour.dev}"
@@ -428,11 +450,12 @@ def _call(what: str, function: Callable[..., object], *args: object, **kwargs: o
         raise refusal(f"{what}: {error.args[1] if len(error.args) > 1 else error}") from error
 
 
-def _see_carrier(name: str) -> None:
-    """Make the kernel take note now that a link has come up.
+def see_carrier(name: str) -> None:
+    """Make the kernel take note now that a link of the caller's namespace has its carrier.
 
-    It handles carrier events once a second (net/core/link_watch.c), and until then IPv6 has no
-    multicast route on the link: no neighbour is found. Asking for the link state handles them.
+    It handles carrier events once a second (net/core/link_watch.c). Until then IPv6 has no
+    multicast route on the link, and whatever is sent is lost: no neighbour is found. Asking for the
+    state of the link handles its own events, and no others.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket, suppress(OSError):
         command = array("I", [_ETHTOOL_GLINK, 0])

@@ -109,7 +109,7 @@ class Talk:
 
     def __enter__(self) -> Talk:
         self._threads = [Thread(target=self._answer), Thread(target=self._ask)]
-        for thread in self._threads:
+        for thread in reversed(self._threads):
             thread.start()
         time.sleep(0.1)
         return self
@@ -118,8 +118,9 @@ class Talk:
         time.sleep(0.3)
         before = self.rounds
         time.sleep(0.3)
+        # Who asks stops first: nobody would answer the last question.
         self._stop.set()
-        for thread in self._threads:
+        for thread in reversed(self._threads):
             thread.join()
         assert self.rounds > before, "it stands still"
         # One that never goes on stands for 5 s; how long others do is the bench's business.
@@ -131,7 +132,7 @@ class Talk:
 
     def _answer(self) -> None:
         self.other.settimeout(0.2)
-        while not self._stop.is_set():
+        while self._threads[1].is_alive():
             try:
                 self.other.send(self.other.recv(8))
             except OSError:
