@@ -11,8 +11,10 @@ from argparse import Namespace as Options
 from nftnsr.commands import paths, specs
 from nftnsr.commands.console import DIFFERS, OK, Console
 from nftnsr.kernel.machine import Machine
-from nftnsr.report.differences import differences_json, differences_text
+from nftnsr.report.differences import differences_text
+from nftnsr.report.drift import drift_json, unmanaged_text
 from nftnsr.state.difference import difference
+from nftnsr.state.unmanaged import unmanaged
 from nftnsr.transaction import journal
 from nftnsr.transaction.apply import Refused
 from nftnsr.transaction.intents import diff_intent
@@ -34,6 +36,7 @@ def run(options: Options, console: Console) -> int:
         if not_ours := tuple(o for o in in_the_way if o.foreign):
             raise Refused(not_ours)
         differences = difference(intent.goal.wanted, found, intent.goal.ours)
+        foreign = unmanaged(intent.goal.wanted, found, intent.goal.ours)
         if options.metrics is not None:
             from nftnsr.commands.metrics import export
 
@@ -42,21 +45,27 @@ def run(options: Options, console: Console) -> int:
     # Before a change is over its journal looks as if it had been cut off.
     changing = holder()
     cut_off = changing is None and unfinished is not None and unfinished.phase != "unconfirmed"
-    document = {
-        "same": not differences,
-        "differences": differences_json(differences),
-        "obstacles": [o.message for o in in_the_way],
-        "unfinished": None if unfinished is None else unfinished.phase,
-        "changing": changing,
-    }
-    if not (differences or in_the_way or unfinished or changing):
+    strict = {router.name for router in spec.routers if router.strict}
+    strangers = any(each.namespace in strict for each in foreign)
+    same = not differences and not strangers
+    document = drift_json(
+        differences, foreign, same=same,
+        obstacles=[o.message for o in in_the_way],
+        unfinished=None if unfinished is None else unfinished.phase,
+        changing=changing,
+    )  # fmt: skip
+    if not (differences or foreign or in_the_way or unfinished or changing):
         witness.seal(document, spec, intent.goal.scope, found)
     console.document(document)
     if words := unfinished_words(unfinished, changing):
         console.warn(f"nftnsr: {words}")
-    if not differences:
-        return DIFFERS if cut_off else OK
     console.say(differences_text(differences, colour=console.colour))
+    if foreign and not (same and console.quiet):
+        console.say(("\n" if differences else "") + unmanaged_text(foreign))
+    if strangers:
+        console.note("\n`strict` wants none of these; take links and tables away yourself")
+    if not differences:
+        return DIFFERS if cut_off or strangers else OK
     for obstacle in in_the_way:
         console.warn(f"nftnsr: {obstacle.message}\n  hint: {obstacle.hint}")
     if not in_the_way:

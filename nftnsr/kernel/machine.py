@@ -22,7 +22,7 @@ from nftnsr.kernel.messages import Message, link, lower
 from nftnsr.kernel.rooms import Furniture, Rooms
 from nftnsr.kernel.rtnetlink import Rtnetlink, see_carrier
 from nftnsr.kernel.scope import Scope
-from nftnsr.kernel.survey import Survey
+from nftnsr.kernel.survey import OF_THE_KERNEL, Survey
 from nftnsr.state import operations as op
 from nftnsr.state.flows import Connection
 from nftnsr.state.model import (
@@ -41,11 +41,6 @@ from nftnsr.state.operations import Operation
 from nftnsr.state.ruleset import Counter
 from nftnsr.state.words import HANDOVER, TABLE, is_ours_in_host
 
-# The fallback devices of tunnel modules are in every namespace (fb_tunnels_only_for_init_net).
-_OF_THE_KERNEL = (
-    "lo", "sit0", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "ip6tnl0",
-    "ip6gre0", "ip6gretap0", "ip6erspan0",
-)  # fmt: skip
 _IFF_LOWER_UP = 1 << 16
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -112,7 +107,7 @@ class Machine:
         return name in scope.remembered and self._is_empty(name, links)
 
     def _is_empty(self, name: str, links: Mapping[str, Message]) -> bool:
-        named = links.keys() - {*_OF_THE_KERNEL} or links["lo"].get("ifalias")
+        named = links.keys() - {*OF_THE_KERNEL} or links["lo"].get("ifalias")
         return not named and not self._rooms.run(name, lambda f: f.nftables.tables())
 
     def _find(self, name: str, one: Identity, scope: Scope, host: Mapping[str, Message]) -> bool:
@@ -201,7 +196,7 @@ class Machine:
     def strangers(self, namespace: str, known: Collection[str]) -> tuple[Link, ...]:
         """The links in a namespace other than `known` ones and those that the kernel puts there."""
         there = self._rooms.run(namespace, _links).items()
-        own = {*known, *_OF_THE_KERNEL}
+        own = {*known, *OF_THE_KERNEL}
         return tuple(link(m, name, None, None) for name, m in there if name not in own)
 
     def foreign_tables(self, namespace: str) -> tuple[str, ...]:
@@ -253,7 +248,9 @@ class Machine:
     ) -> Namespace:
         survey = Survey(name, scope, links, peers)
         items = self._rooms.run(name, lambda f: tuple(survey.read(f)))
-        return Namespace((*survey.nouns(), *items), self._rooms.nameless(name))
+        strangers = self._rooms.run(name, lambda f: tuple(survey.strangers(f)))
+        nameless = self._rooms.nameless(name)
+        return Namespace((*survey.nouns(), *items), nameless, strangers)
 
     # -- performing ------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
@@ -23,6 +23,10 @@ _TELLS_WHO = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (5, 
 _FOREVER = 0xFFFFFFFF
 _NOTHING_SUPPRESSED = 0xFFFFFFFF  # -1, as fib_rules.c has it
 _IPVLAN_MODES = ("l2", "l3", "l3s")
+_FIB_RULE_INVERT = 2
+_SELECTORS = {"FRA_GOTO", "FRA_FLOW", "FRA_TUN_ID", "FRA_SUPPRESS_IFGROUP", "FRA_L3MDEV",
+              "FRA_SUPPRESS_PREFIXLEN", "FRA_UID_RANGE", "FRA_IP_PROTO", "FRA_SPORT_RANGE",
+              "FRA_DPORT_RANGE"}  # fmt: skip
 _RTPROT_KERNEL, _RTNH_F_ONLINK = 2, 4
 _RT_TABLE_LOCAL = 255
 _METRICS = {"RTAX_MTU": "mtu", "RTAX_ADVMSS": "advmss", "RTAX_HOPLIMIT": "hoplimit",
@@ -155,7 +159,18 @@ def rule(message: Message) -> PolicyRule:
         kind=message["action"],
         protocol=message.get("protocol") or 0,
         suppress=None if suppress in (None, _NOTHING_SUPPRESSED) else suppress,
+        more=tuple(_more(message)),
     )
+
+
+def _more(message: Message) -> Iterator[tuple[str, int | str]]:
+    if message["tos"]:
+        yield "tos", message["tos"]
+    if message["flags"] & _FIB_RULE_INVERT:
+        yield "flags", _FIB_RULE_INVERT
+    for name, value in message["attrs"]:
+        if name in _SELECTORS and value != _FOREVER:  # -1 says that nothing is suppressed
+            yield name.removeprefix("FRA_").lower(), value
 
 
 def _network(message: Message, word: str) -> Network_ | None:

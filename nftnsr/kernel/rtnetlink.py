@@ -28,7 +28,6 @@ from nftnsr.kernel import messages
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.messages import Message
 from nftnsr.state.model import (
-    RTPROT_NFTNSR,
     Address,
     Hop,
     Link,
@@ -46,7 +45,7 @@ _IFF_NOARP, _IFF_MULTICAST = 0x80, 0x1000
 _FOREVER = 0xFFFFFFFF
 _NUD_PROBE, _NUD_PERMANENT, _NTF_PROXY = 0x10, 0x80, 0x08
 _NUD_LEARNT = 0x02 | 0x04 | 0x08 | _NUD_PROBE  # NUD_REACHABLE, _STALE, _DELAY
-_RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 9, 0x200, 4
+_RTPROT_KERNEL, _RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 2, 9, 0x200, 4
 _RT_TABLE_LOCAL = 255
 _SIOCETHTOOL, _ETHTOOL_GLINK = 0x8946, 0x0A
 
@@ -89,11 +88,11 @@ class Rtnetlink:
                 yield messages.route(message, names)
 
     def rules(self) -> Iterator[PolicyRule]:
-        """The rules of the policy routing that nftnsr made."""
+        """The rules of the policy routing that somebody made."""
         for message in self._ipr.get_rules():
             # Those of multicast routing (RTNL_FAMILY_IPMR) are of families of their own.
-            ours = message.get("protocol") == RTPROT_NFTNSR
-            if ours and message["family"] in _FAMILY.values():
+            by_kernel = message.get("protocol") == _RTPROT_KERNEL
+            if not by_kernel and message["family"] in _FAMILY.values():
                 yield messages.rule(message)
 
     def neighbours(self, devs: dict[int, str]) -> Iterator[Neighbour]:
@@ -381,8 +380,9 @@ def _rule(rule: PolicyRule) -> dict[str, object]:
             request |= {word: str(network.network_address), f"{word}_len": network.prefixlen}
     if rule.mark is not None:
         request["fwmark"], request["fwmask"] = rule.mark
-    more = {"iifname": rule.iif, "oifname": rule.oif, "suppress_prefixlen": rule.suppress}
-    return request | {word: value for word, value in more.items() if value is not None}
+    given = {"iifname": rule.iif, "oifname": rule.oif, "suppress_prefixlen": rule.suppress}
+    request |= dict(rule.more)
+    return request | {word: value for word, value in given.items() if value is not None}
 
 
 def is_made(route: Route) -> bool:

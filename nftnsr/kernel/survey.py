@@ -13,8 +13,14 @@ from nftnsr.kernel.messages import Message, kept_by_kernel, link, missing
 from nftnsr.kernel.rooms import Furniture
 from nftnsr.kernel.rtnetlink import Rtnetlink, is_made
 from nftnsr.kernel.scope import Scope
+from nftnsr.kernel.tables import foreign_tables
 from nftnsr.state.model import HOST, PARKED, Address, Item, Link, Route
 
+# The fallback devices of tunnel modules are in every namespace (fb_tunnels_only_for_init_net).
+OF_THE_KERNEL = (
+    "lo", "sit0", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "ip6tnl0",
+    "ip6gre0", "ip6gretap0", "ip6erspan0",
+)  # fmt: skip
 _IFF_UP = 1
 _LOOKS, _PAUSE = 40, 0.0125  # half a second
 
@@ -65,6 +71,15 @@ class Survey:
         # The namespace of a router is nftnsr's own; the host is shared with other routers.
         rules, name = rtnetlink.rules(), self.name
         yield from (r for r in rules if name != HOST or (name, r) in scope.rules)
+
+    def strangers(self, furniture: Furniture) -> Iterator[Item]:
+        """The links and tables of a router's namespace that somebody else put there."""
+        if self.name == HOST:
+            return
+        mine = {*self.mine, *OF_THE_KERNEL}
+        yield from (link(m, d, None, None) for d, m in self.links.items() if d not in mine)
+        known = {(family, t) for n, family, t in self.scope.tables if n == self.name}
+        yield from foreign_tables(known)
 
     def _settled(
         self, rtnetlink: Rtnetlink, devs: dict[int, str], called: Mapping[str, str]

@@ -46,11 +46,16 @@ def differences_json(differences: Iterable[Difference]) -> list[dict[str, object
     return [_json(each) for each in differences]
 
 
+def kind_words(item: Item) -> str:
+    """What kind of thing it is: `route`, `map` ..."""
+    return str(item.key[0])
+
+
 def kind_of(each: Difference) -> str:
     """What kind of thing differs: `route`, `map`, `namespace` ..."""
     match each:
         case Add(_, item) | Remove(_, item) | Change(_, _, item):
-            return str(item.key[0])
+            return kind_words(item)
         case _:
             return "namespace"
 

@@ -28,6 +28,9 @@ from nftnsr.state.model import (
 
 _KINDS = {1: "", 2: "local ", 5: "multicast ", 6: "blackhole ", 7: "unreachable ", 8: "prohibit "}
 _FOREVER = 0xFFFFFFFF
+_SELECTORS = {"ip_proto": "ipproto", "sport_range": "sport", "dport_range": "dport",
+              "uid_range": "uidrange",
+              "flow": "realms"}  # fmt: skip
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host"}
 
 
@@ -156,18 +159,24 @@ def route_words(route: Route) -> str:
 
 def rule_words(rule: PolicyRule) -> str:
     """A rule as `ip rule add` takes it."""
-    words = [f"from {rule.source or 'all'}"]
+    words = ["not"] * ("flags" in dict(rule.more)) + [f"from {rule.source or 'all'}"]
     if rule.destination is not None:
         words.append(f"to {rule.destination}")
     if rule.mark is not None:
         mark, mask = rule.mark
         words.append(f"fwmark {mark:#x}" + ("" if mask == 2**32 - 1 else f"/{mask:#x}"))
     words += [f"{w} {quote(n)}" for w, n in (("iif", rule.iif), ("oif", rule.oif)) if n is not None]
+    words += [f"{_SELECTORS.get(w, w)} {_range(v)}" for w, v in rule.more if w != "flags"]
     words.append(f"priority {rule.priority}")
     words.append(_KINDS[rule.kind].strip() or f"lookup {rule.table}")
     if rule.suppress is not None:
         words.append(f"suppress_prefixlength {rule.suppress}")
     return " ".join([*words, f"protocol {rule.protocol}"])
+
+
+def _range(value: int | str) -> str:
+    first, _, last = str(value).partition(":")
+    return first if last in ("", first) else f"{first}-{last}"
 
 
 def hop_words(hop: Hop, version: int) -> Iterator[str]:

@@ -122,6 +122,13 @@ ROUTER_KEYS: Final = _by_name(
         required=True,
     ),
     Key(
+        "strict",
+        Kind.FLAG,
+        "Whether what others put into the namespace is drift: routes, addresses, neighbours and "
+        "rules are taken away by an apply, links and tables are told only.",
+        "true",
+    ),
+    Key(
         "masquerade",
         Kind.FLAG,
         "Whether what leaves by the uplink over IPv4 gets the router's address as its source.",

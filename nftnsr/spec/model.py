@@ -325,6 +325,7 @@ class Router:
     host: Host
     gateways: tuple[Address, ...] = ()
     forward: tuple[Forward, ...] = ()
+    strict: bool = False
     masquerade: bool = True
     hairpin: bool = True
     drop_invalid: bool = True

@@ -18,7 +18,7 @@ from .values import Unreadable, unreadable
 from .words import header, kind_of, number, quoted
 
 _FLAGS: Final = (
-    "masquerade", "hairpin", "drop_invalid", "forward_filter", "counters", "proxy_ndp",
+    "strict", "masquerade", "hairpin", "drop_invalid", "forward_filter", "counters", "proxy_ndp",
 )  # fmt: skip
 _MTUS: Final = (65535, 68)  # the most and the least (RFC 791)
 _SEGMENTS: Final = (

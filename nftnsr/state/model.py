@@ -197,6 +197,8 @@ class PolicyRule:
     protocol: int = RTPROT_NFTNSR
     suppress: int | None = None
     """A route of a prefix this long, or shorter, does not count: 0 for default routes."""
+    more: tuple[tuple[str, int | str], ...] = ()
+    """What else it says, by the words of fib_rules.h (FRA_*): nftnsr says nothing else."""
 
     @property
     def key(self) -> Key:
@@ -300,6 +302,8 @@ class Namespace:
     items: tuple[Item, ...] = ()
     nameless: str | None = None
     """What opens it where it was found without its name: deleted while something was in it."""
+    strangers: tuple[Item, ...] = ()
+    """Links and tables that nftnsr did not make, and that it leaves as they are."""
 
     @cached_property
     def by_key(self) -> Mapping[Key, Item]:

@@ -30,6 +30,7 @@ from nftnsr.state.model import (
     Sysctl,
     Table,
 )
+from nftnsr.state.unmanaged import foreign_items, unmanaged
 from nftnsr.transaction import handover, records
 from nftnsr.transaction.journal import Entry
 from nftnsr.transaction.records import Record
@@ -74,9 +75,20 @@ def _intent(
     resets = (_reset(machine, router, kept[router.name]) for router in spec.routers)
     wanted = State.union((compiled, *shaped, *resets, released, *handovers))
     ours = State.union(r.applied for r in kept.values() if r is not None)
+    ours = State.union((ours, _foreign(spec, wanted, found, ours)))
     # What the uplinks are known by from now on: a crash may leave one under another name.
     goal = Goal(wanted, scope.learning(found), ours)
     return Intent("apply", goal, {n: c.record for n, c in changes.items()}), found
+
+
+def _foreign(spec: Spec, wanted: State, found: State, ours: State) -> State:
+    """What others put where nothing but nftnsr's own may be: it goes as if it were ours."""
+    strict = {router.name for router in spec.routers if router.strict}
+    there = [u for u in unmanaged(wanted, found, ours) if u.namespace in strict]
+    taken: dict[str, list[Item]] = {name: [] for name in strict}
+    for name, item in foreign_items(there, found):
+        taken[name].append(item)
+    return State({name: Namespace(tuple(items)) for name, items in taken.items()})
 
 
 def _reset(machine: Machine, router: Router, record: Record | None) -> State:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
+import jsonschema
 import pytest
 
+import nftnsr.report
+from nftnsr import cli
 from nftnsr.kernel.machine import Machine
 from nftnsr.report.differences import differences_text
+from nftnsr.report.drift import drift_json, unmanaged_text
+from nftnsr.spec import parse
 from nftnsr.spec.model import Spec
 from nftnsr.state.difference import difference
+from nftnsr.state.unmanaged import unmanaged
 from nftnsr.transaction.apply import apply_spec
 from nftnsr.transaction.intents import diff_intent
 
-from .conftest import Segment, sh
+from .conftest import ARTICLE, Segment, sh
 
 ON = "ip -n ens3"
 IN = "ip netns exec ens3"
@@ -25,10 +33,25 @@ def apply(spec: Spec) -> None:
         apply_spec(machine, spec)
 
 
-def drift(spec: Spec) -> str:
+SCHEMA = json.loads((Path(nftnsr.report.__file__).parent / "diff.schema.json").read_text())
+
+
+def looked(spec: Spec) -> tuple[str, str]:
+    """What differs, and what is unmanaged, as text; the document for programs is as it shall be."""
     with Machine() as machine:
         intent, found = diff_intent(machine, spec)
-    return differences_text(difference(intent.goal.wanted, found, intent.goal.ours))
+    goal = intent.goal
+    differences = difference(goal.wanted, found, goal.ours)
+    foreign = unmanaged(goal.wanted, found, goal.ours)
+    document = drift_json(
+        differences, foreign, same=not differences, obstacles=(), unfinished=None, changing=None
+    )
+    jsonschema.validate(json.loads(json.dumps(document)), SCHEMA)
+    return differences_text(differences), unmanaged_text(foreign)
+
+
+def drift(spec: Spec) -> str:
+    return looked(spec)[0]
 
 
 @pytest.fixture
@@ -322,3 +345,152 @@ def test_mutation_is_named_and_healed(applied: Spec, mutation: str) -> None:
         assert words.strip() in lines, told
     apply(applied)
     assert drift(applied) == ""
+
+
+# What somebody put into the namespace -> how it is told.
+FOREIGN = {
+    f"{ON} route add 10.66.0.0/16 via 1.2.3.66 dev ens3": (
+        "route 10.66.0.0/16 via 1.2.3.66 dev ens3 proto 3"
+        " (goes before default via 1.2.3.1 dev ens3 proto 110)"
+    ),
+    f"{ON} -6 route add default via 2123:2134:abc:ddd::66 dev ens3 metric 5": (
+        "route default via 2123:2134:abc:ddd::66 dev ens3 metric 5 proto 3"
+        " (goes before default via 2123:2134:abc:ddd::1 dev ens3 metric 1024 proto 110)"
+    ),
+    f"{ON} route add blackhole 10.67.0.0/16": (
+        "route blackhole 10.67.0.0/16 proto 3 (goes before default via 1.2.3.1 dev ens3 proto 110)"
+    ),
+    f"{ON} route add default via 1.2.3.66 dev ens3 table 66": (
+        "route default via 1.2.3.66 dev ens3 table 66 proto 3"
+    ),
+    f"{ON} route add default via 1.2.3.66 dev ens3 metric 7": (
+        "route default via 1.2.3.66 dev ens3 metric 7 proto 3"
+    ),
+    f"{ON} address add 1.2.3.66/24 dev ens3": "address 1.2.3.66/24 dev ens3",
+    f"{ON} address add 1.2.3.4/32 dev lo": "address 1.2.3.4/32 dev lo",
+    f"{ON} address add fe80::66/64 dev ens3 nodad": "address fe80::66/64 dev ens3",
+    f"{ON} neigh replace 1.2.3.1 lladdr 02:00:00:00:00:66 nud permanent dev ens3": (
+        "neighbour 1.2.3.1 dev ens3 lladdr 02:00:00:00:00:66 nud permanent"
+    ),
+    f"{ON} neigh add proxy 2123:2134:abc:ddd::66 dev ens3": (
+        "neighbour 2123:2134:abc:ddd::66 dev ens3 proxy"
+    ),
+    f"{ON} rule add from 192.168.158.2 lookup 66 priority 100": (
+        "rule from 192.168.158.2/32 priority 100 lookup 66 protocol 0"
+    ),
+    f"{ON} -6 rule add not dport 80 ipproto tcp blackhole priority 101": (
+        "rule not from all dport 80 ipproto 6 priority 101 blackhole protocol 0"
+    ),
+}
+LODGING = {
+    f"{ON} link add br0 address 02:00:00:00:00:66 type bridge": (
+        "link br0 address 02:00:00:00:00:66 mtu 1500 txqlen 1000 down"
+    ),
+    f"""{IN} nft 'add table ip evil
+        add chain ip evil c {{ type filter hook forward priority -5; policy drop; }}'""": (
+        "table ip evil (chain c priority -5)"
+    ),
+}
+STRICT = parse(ARTICLE.replace("gateways ", "strict = true\ngateways ", 1), "strict.toml")
+
+
+@pytest.mark.parametrize("act", [*FOREIGN, *LODGING])
+def test_foreign_thing_is_listed_apart_and_left_alone(applied: Spec, act: str) -> None:
+    sh(act)
+    told = ("", f"namespace ens3, unmanaged:\n    {({**FOREIGN, **LODGING})[act]}\n")
+    assert looked(applied) == told
+    apply(applied)
+    assert looked(applied) == told
+
+
+@pytest.mark.parametrize("act", [*FOREIGN, *LODGING])
+def test_strict_router_is_rid_of_what_can_be_put_back_and_tells_the_rest(
+    segment: Segment, act: str
+) -> None:
+    apply(STRICT)
+    sh(act)
+    words = ({**FOREIGN, **LODGING})[act].split(" (")[0]
+    if act in FOREIGN:
+        assert looked(STRICT) == (f"namespace ens3:\n  - {words}\n", "")
+    else:
+        assert looked(STRICT)[0] == ""
+        assert words in looked(STRICT)[1]
+    apply(STRICT)
+    assert (words in looked(STRICT)[1]) == (act in LODGING)
+    assert looked(STRICT)[0] == ""
+
+
+# What happens, and is nobody's doing or nobody's business here.
+HARMLESS = {
+    "traffic": "ping -c1 -W2 1.2.3.1",
+    "IPv6 traffic": "ping -6 -c1 -W3 2123:2134:abc:ddd::1",
+    "traffic to the router": "ping -c1 -W2 192.168.158.1",
+    "neighbour that does not answer": "ping -c1 -W1 1.2.3.99 || true",
+    "neighbour cache flushed": f"{ON} neigh flush all",
+    "learnt neighbour": f"{ON} neigh add 1.2.3.88 lladdr 02:00:00:00:00:88 nud stale dev ens3",
+    "counters": f"ping -c1 -W2 1.2.3.1; {IN} nft reset counters",
+    "listening": f"{IN} nft list ruleset; {ON} route get 9.9.9.9; {ON} -6 route get 2001:db8::9",
+    "capture": f"{ON} link set ens3 promisc on",
+    "all multicast": f"{ON} link set vens3 allmulticast on",
+    "host's bridge": "ip link add docker0 type bridge; ip address add 172.17.0.1/16 dev docker0;"
+    " ip link set docker0 up",
+    "host's veth": "ip link add va type veth peer name vb; ip link set va up",
+    "host's route": "ip route add 10.200.0.0/16 via 192.168.158.1 dev vens3",
+    "host's route of another table": "ip route add default via 192.168.158.1 dev vens3 table 9",
+    "host's second default": "ip route add default via 192.168.158.1 dev vens3 metric 900",
+    "host's address": "ip address add 192.168.158.77/24 dev vens3",
+    "host's neighbour": "ip neigh add 192.168.158.9 lladdr 02:00:00:00:00:09 dev vens3",
+    "host's rule": "ip rule add from 10.200.0.0/16 lookup 9",
+    "host's ruleset": "nft add table inet mine; nft add chain inet mine c",
+    "host's sysctl": "sysctl -qw net.ipv4.conf.all.log_martians=1",
+    "another namespace": "ip netns add other; ip -n other link set lo up alias mine",
+    "route cache": f"{ON} route flush cache",
+    "multicast group": f"{ON} maddress add 33:33:00:00:00:99 dev ens3",
+    "an altname of the veth": "ip link property add dev vens3 altname tohome",
+}
+
+
+@pytest.mark.parametrize("event", HARMLESS)
+def test_harmless_event_is_no_drift_and_nothing_unmanaged(applied: Spec, event: str) -> None:
+    sh(HARMLESS[event])
+    assert looked(applied) == ("", "")
+
+
+def test_carrier_that_comes_and_goes_is_no_drift(applied: Spec, segment: Segment) -> None:
+    for state in ("down", "up"):
+        sh(f"ip link set p0 {state}", segment.provider)
+        assert looked(applied) == ("", "")
+
+
+def test_router_is_in_sync_on_a_link_without_carrier(segment: Segment, article: Spec) -> None:
+    sh("ip link set p0 down", segment.provider)
+    apply(article)
+    assert looked(article) == ("", "")
+
+
+def test_command_is_quiet_in_sync_and_says_what_to_do_otherwise(
+    segment: Segment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, strict = tmp_path / "loose.toml", tmp_path / "strict.toml"
+    spec.write_text(ARTICLE)
+    strict.write_text(ARTICLE.replace("gateways ", "strict = true\ngateways ", 1))
+
+    def said(*arguments: str | Path) -> tuple[int, str, str]:
+        status = cli.main([str(a) for a in arguments])
+        return (status, *capsys.readouterr())
+
+    assert said("apply", "--quiet", spec)[0] == 0
+    assert said("diff", spec) == said("diff", "--quiet", spec) == (0, "", "")
+    sh(f"{ON} link add br0 type bridge")
+    assert said("diff", "--quiet", spec) == (0, "", "")
+    assert "link br0" in said("diff", spec)[1]
+    status, out, err = said("diff", "--quiet", strict)
+    assert (status, "link br0" in out, err) == (1, True, "")
+    assert "away yourself" in said("diff", strict)[2]
+    document = json.loads(said("diff", "--json", strict)[1])
+    jsonschema.validate(document, SCHEMA)
+    assert (document["same"], document["differences"]) == (False, [])
+    sh(f"{ON} route del default")
+    status, out, err = said("diff", spec)
+    assert (status, err) == (1, f"\n`nftnsr apply {spec}` puts this right.\n")
+    assert out.startswith("namespace ens3:\n  + route default via 1.2.3.1 dev ens3 proto 110\n")
