@@ -38,7 +38,8 @@ def unmanaged(wanted: State, observed: State, ours: State = _NOTHING) -> tuple[U
 
 def _foreign(wanted: State, observed: State, name: str) -> Iterator[Item]:
     for item in observed[name].items:
-        by_kernel = isinstance(item, Address) and item.by_kernel
+        # A link-local address does no harm, and one that an undo put back is the kernel's no more.
+        by_kernel = isinstance(item, Address) and (item.by_kernel or item.interface.is_link_local)
         ruled = isinstance(item, (Sysctl, *RULESET))  # wanted, or told by the difference
         if not (by_kernel or ruled or item.key in wanted[name].by_key):
             yield item
