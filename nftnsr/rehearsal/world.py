@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack
 
 from nftnsr.kernel import wires
-from nftnsr.kernel.namespaces import Room
+from nftnsr.kernel.namespaces import Room, names
 from nftnsr.rehearsal import border, furnish
 from nftnsr.rehearsal.scene import HOST, INTERNET, Inner, Place, Scene, Segment, stage
 from nftnsr.rehearsal.wiring import LAN, Wire, free_link_names, wire
@@ -70,10 +70,12 @@ class World:
         return self.gateway(router).run(border.leaked)
 
     def enter_routers(self) -> None:
-        """Open a room in every router, once a spec is applied."""
+        """Open a room in every router of which something itself is to be tried, once it is there."""
         for segment in self.scene.segments:
-            room = Room.named(segment.router.name)
-            self._rooms[segment.itself] = self._stack.enter_context(room)
+            router = segment.router
+            if router.filter.input is not None and router.name in names():
+                room = self._stack.enter_context(Room.named(router.name))
+                self._rooms[segment.itself] = room
 
     def answer_through_other_routers(self) -> None:
         """Give the host, once a spec is applied, the routes that a router needs which is not its
