@@ -70,7 +70,7 @@ class World:
         return self.gateway(router).run(border.leaked)
 
     def enter_routers(self) -> None:
-        """Open a room in every router of which something itself is to be tried, once it is there."""
+        """Open a room in every router of which anything itself is tried, once it is there."""
         for segment in self.scene.segments:
             router = segment.router
             if router.filter.input is not None and router.name in names():

@@ -23,7 +23,7 @@ from nftnsr.kernel.notices import Notices
 from nftnsr.kernel.reading import Unreadable, View
 from nftnsr.kernel.scope import Scope
 from nftnsr.spec.model import Spec
-from nftnsr.state.model import HOST, PARKED, Address, Item, Set, State, Table
+from nftnsr.state.model import HOST, PARKED, Address, Item, Link, Set, State, Table
 from nftnsr.state.words import TABLE
 from nftnsr.transaction import run, seals
 from nftnsr.transaction.records import write_whole
@@ -121,6 +121,9 @@ def _passes(item: Item) -> bool:
             return (family, name) != TABLE  # a handover, which ends with its connections
         case Address(label=label):
             return label == PARKED
+        case Link(lower=lower, master=master):
+            # They are compared by name, and a reading only holds their numbers.
+            return lower is not None or master is not None
         case Set(lines=lines):
             # Elements that time out, or that packets add, come and go without a commit.
             return any(word in line for line in lines for word in ("timeout", "dynamic"))

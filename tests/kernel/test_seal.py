@@ -166,7 +166,7 @@ CHANGES = {
     "host's IPv6 address deleted": ("ip address del 2123:2134:abc:ddd::2/128 dev vens3", DIFFERS),
     "foreign address": ("ip -n ens3 address add 10.5.5.5/32 dev ens3", None),
     "address that will end": (
-        "ip -n ens3 address change 1.2.3.4/24 dev ens3 valid_lft 3600 preferred_lft 3600", SAME),
+        "ip -n ens3 address change 1.2.3.4/24 dev ens3 valid_lft 3600 preferred_lft 3600", DIFFERS),
     "address kept for connections": ("ip address add 1.2.3.4/32 dev lo label lo:nftnsr", SAME),
     # links
     "uplink down": ("ip -n ens3 link set ens3 down", DIFFERS),
