@@ -208,7 +208,8 @@ def kept_by_kernel(route: Route, addresses: Collection[Address]) -> bool:
     """
     if route.protocol != _RTPROT_KERNEL:
         return False
-    manual = {(a.dev, a.interface.network) for a in addresses if a.noprefixroute}
+    brought = {(a.dev, a.interface.network) for a in addresses if not a.noprefixroute}
+    manual = {(a.dev, a.interface.network) for a in addresses if a.noprefixroute} - brought
     return not any((dev, route.destination) in manual for dev in route.devs)
 
 
