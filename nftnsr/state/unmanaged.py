@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from nftnsr.state.difference import Change, Remove, difference
-from nftnsr.state.model import HOST, RULESET, Address, Item, Route, State, Sysctl
+from nftnsr.state.model import HOST, RULESET, Address, Item, Link, Route, State, Sysctl
 
 _NOTHING = State({})
 
@@ -38,11 +38,24 @@ def unmanaged(wanted: State, observed: State, ours: State = _NOTHING) -> tuple[U
 
 def _foreign(wanted: State, observed: State, name: str) -> Iterator[Item]:
     for item in observed[name].items:
-        # A link-local address does no harm, and one that an undo put back is the kernel's no more.
-        by_kernel = isinstance(item, Address) and (item.by_kernel or item.interface.is_link_local)
+        by_kernel = isinstance(item, Address) and (
+            item.by_kernel or _is_made_of_the_mac(item, observed[name].link(item.dev))
+        )
         ruled = isinstance(item, (Sysctl, *RULESET))  # wanted, or told by the difference
         if not (by_kernel or ruled or item.key in wanted[name].by_key):
             yield item
+
+
+def _is_made_of_the_mac(address: Address, link: Link | None) -> bool:
+    """Whether it is the link-local one that the kernel gives a link (RFC 4291, appendix A).
+
+    One that an undo put back bears the kernel's mark no more.
+    """
+    if link is None or link.mac is None or not address.interface.is_link_local:
+        return False
+    mac = bytes.fromhex(link.mac.replace(":", ""))
+    identifier = bytes((mac[0] ^ 2, *mac[1:3], 0xFF, 0xFE, *mac[3:]))
+    return address.interface.ip.packed[8:] == identifier
 
 
 def _before(item: Item, ours: tuple[Item, ...]) -> Route | None:
