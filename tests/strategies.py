@@ -6,11 +6,22 @@ another map, restricted, removed.
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
 from hypothesis import strategies as st
 
-from nftnsr.spec.model import Forward, Host, Limit, Ports, Rate, Router, Target
+from nftnsr.spec.model import (
+    Forward,
+    Host,
+    Limit,
+    OneToOne,
+    Ports,
+    PrefixPair,
+    Rate,
+    Router,
+    SourceNat,
+    Target,
+)
 
 PUBLIC = {
     4: [ip_interface("192.0.2.10/24"), ip_interface("192.0.2.11/32")],
@@ -35,6 +46,20 @@ TARGETS = {
 SOURCES = {
     4: [ip_network(n) for n in ("203.0.113.0/24", "203.0.113.7/32", "0.0.0.0/0")],
     6: [ip_network(n) for n in ("2001:db8:9::/48", "2001:db8:9:1::/64", "fd00::/8")],
+}
+PAIRS = {
+    4: [(ip_address("192.0.2.11"), TARGETS[4][0]), (ip_address("198.51.100.9"), TARGETS[4][1])],
+    6: [(ip_address("2001:db8:1:7::3"), TARGETS[6][0])],
+}
+PREFIXES = [
+    PrefixPair(IPv6Network(f"2001:db8:1:{n}::/64"), IPv6Network(f"fd00:4{n}::/64")) for n in (2, 3)
+]
+POOLS = {
+    4: [
+        SourceNat(NETWORKS[4][0], ip_address("192.0.2.10"), ip_address("192.0.2.10")),
+        SourceNat(NETWORKS[4][1], ip_address("198.51.100.1"), ip_address("198.51.100.5"), True),
+    ],
+    6: [SourceNat(ip_network("fd00:44::/64"), *[ip_address("2001:db8:1:2::3")] * 2)],
 }
 
 
@@ -83,6 +108,9 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
     versions = draw(st.sampled_from([[4], [6], [4, 6]]))
     flag = st.booleans()
     public = [a for v in versions for a in draw(some(PUBLIC[v], 1))]
+    # No pair has the first address of a family: that one is the router's own.
+    firsts = [next(i.ip for i in public if i.version == v) for v in versions]
+    pairs = [OneToOne(*p) for v in versions for p in draw(some(PAIRS[v])) if p[0] not in firsts]
     return Router(
         name=name,
         uplink=draw(st.sampled_from(["ens3", "ens3", "eth0.100"])),
@@ -97,6 +125,11 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
             default_route=draw(flag),
         ),
         masquerade=draw(flag),
+        one_to_one=tuple(pairs),
+        prefix_translation=tuple(draw(some(PREFIXES))) if 6 in versions else (),
+        snat=tuple(n for v in versions for n in draw(some(POOLS[v]))),
+        no_nat=tuple(n for v in versions for n in draw(some(SOURCES[v][:1]))),
+        source_ports=draw(st.sampled_from(["preserve", "random"])),
         hairpin=draw(flag),
         drop_invalid=draw(flag),
         forward_filter=draw(flag),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from attrs import frozen
 
@@ -20,6 +21,10 @@ class Family:
     host: tuple[Interface, ...]
     router: tuple[Interface, ...]
     networks: tuple[Network, ...]
+    alone: tuple[Address, ...] = ()
+    """The public addresses that are one host's inside."""
+    translated: tuple[Network, ...] = ()
+    """What leaves by an address that the spec names for it."""
 
     @property
     def name(self) -> str:
@@ -43,7 +48,7 @@ class Family:
     @property
     def shared(self) -> tuple[Address, ...]:
         """The public addresses that forwards without an `address` are for."""
-        return tuple(i.ip for i in self.public)
+        return tuple(i.ip for i in self.public if i.ip not in self.alone)
 
     @property
     def inside(self) -> tuple[Network, ...]:
@@ -53,8 +58,14 @@ class Family:
 
     @property
     def routed(self) -> tuple[Network, ...]:
-        """The part of `inside` that may go out: all of IPv4 (it is masqueraded), no ULA."""
-        return tuple(n for n in self.inside if not is_ula(n))
+        """The part of `inside` that may go out: all of IPv4 (it is masqueraded), no ULA.
+
+        A ULA that is translated goes out as something else.
+        """
+        free = tuple(n for n in self.inside if not is_ula(n))
+        ula = tuple(n for n in self.inside if is_ula(n))
+        going = (n for t in self.translated for n in _common(t, ula))
+        return (*free, *collapse_addresses(going))  # type: ignore[type-var]
 
     @property
     def open(self) -> tuple[Network, ...]:
@@ -90,7 +101,20 @@ def _family(router: Router, version: int) -> Family:
         tuple(i for i in router.host.addresses if i.version == version),
         tuple(i for i in router.host.router_addresses if i.version == version),
         tuple(n for n in router.host.networks if n.version == version),
+        tuple(pair.public for pair in router.one_to_one if pair.public.version == version),
+        tuple(n for n in _translated(router) if n.version == version),
     )
+
+
+def _translated(router: Router) -> Iterator[Network]:
+    yield from (_single(pair.inner) for pair in router.one_to_one)
+    yield from (pair.inner for pair in router.prefix_translation)
+    yield from (each.network for each in router.snat)
+
+
+def _common(network: Network, others: Iterable[Network]) -> Iterator[Network]:
+    """What `network` has in common with each of `others`: of two that overlap, the smaller."""
+    return (max(network, n, key=lambda x: x.prefixlen) for n in others if n.overlaps(network))
 
 
 def _single(address: Address) -> Network:

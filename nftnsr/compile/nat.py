@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nftnsr.compile import balance, forwards, limits, sources
+from nftnsr.compile import balance, forwards, limits, sources, wholes
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE
@@ -14,7 +14,7 @@ _POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
 
 
 def sets(router: Router) -> Iterator[Set]:
-    for part in (limits, forwards, balance, sources):
+    for part in (limits, forwards, balance, wholes, sources):
         yield from part.sets(router)
 
 
@@ -22,7 +22,7 @@ def chains(router: Router) -> Iterator[Chain]:
     yield from limits.chains(router)
     yield from balance.chains(router)
     # A connection over its limit is dropped before anything translates it.
-    inward = [rule for part in (limits, forwards, balance) for rule in part.rules(router)]
+    inward = [rule for part in (limits, forwards, balance, wholes) for rule in part.rules(router)]
     if inward:
         yield Chain(TABLE, "prerouting", _PREROUTING, tuple(inward))
     if outward := tuple(sources.rules(router, translated=bool(inward))):

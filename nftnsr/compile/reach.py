@@ -16,6 +16,9 @@ def reaches_host(router: Router, client: Address, server: Address, port: int) ->
     each = family(router, client.version)
     if each is None:
         return False
+    if server in each.alone:
+        hosts = [i.ip for i in each.host]
+        return any(p.public == server and p.inner in hosts for p in router.one_to_one)
     return any(_leads(found, client, server, port) for found in ways(router, each))
 
 

@@ -149,6 +149,7 @@ def _looks(packet: Tuple, flows: Flows) -> bool:
         and (flows.ports is None or flows.ports[0] <= packet.port <= flows.ports[1])
         and (not flows.destinations or packet.destination in flows.destinations)
         and (flows.source is None or packet.source in flows.source)
+        and (flows.into is None or packet.destination in flows.into)
     )
 
 
@@ -172,7 +173,7 @@ class _Index:
 
 def _versions(flows: Collection[Flows]) -> tuple[int, ...]:
     named = {a.version for f in flows for a in f.destinations}
-    named |= {f.source.version for f in flows if f.source is not None}
+    named |= {n.version for f in flows for n in (f.source, f.into) if n is not None}
     return tuple(v for v in (4, 6) if v in named)
 
 

@@ -26,7 +26,7 @@ table netdev border {{
     }}
     chain ingress {{
         type filter hook ingress device "{port}" priority 0; policy accept;
-        ip saddr != {{ 0.0.0.0, {allowed} }} update @leaked4 {{ ip saddr counter }} drop
+        ip saddr != {{ 0.0.0.0, {allowed} }} {translated}update @leaked4 {{ ip saddr counter }} drop
         ip6 saddr {{ ::, fe80::/10 }} meta l4proto icmpv6 accept
         ip6 saddr {{ ::/8, fc00::/7, fe80::/10 }} update @leaked6 {{ ip6 saddr counter }} drop
     }}
@@ -37,7 +37,9 @@ table netdev border {{
 def guard(segment: Segment) -> None:
     """Count what comes from the uplink with a source that is none of the router's."""
     allowed = ", ".join(allowed_ipv4(segment)) or "0.0.0.0"
-    _run(_RULESET.format(port=UPLINK_PORT, allowed=allowed))
+    exempt = ", ".join(str(n) for n in segment.router.no_nat if n.version == 4)
+    translated = f"ip daddr != {{ {exempt} }} " if exempt else ""
+    _run(_RULESET.format(port=UPLINK_PORT, allowed=allowed, translated=translated))
 
 
 def leaked() -> dict[Address, int]:
@@ -57,7 +59,10 @@ def allowed_ipv4(segment: Segment) -> list[str]:
     inside = [i.ip for i in router.host.addresses] if not router.masquerade else []
     sources = [str(ip) for ip in (*(i.ip for i in router.addresses), *inside) if ip.version == 4]
     networks = router.host.networks if not router.masquerade else ()
-    return sources + [str(n) for n in networks if n.version == 4]
+    sources += [str(pair.public) for pair in router.one_to_one if pair.public.version == 4]
+    sources += [nat.pool for nat in router.snat if nat.first.version == 4]
+    sources += [str(n) for n in networks if n.version == 4]
+    return list(dict.fromkeys(sources))
 
 
 def _run(commands: str, *, as_json: bool = False) -> str:

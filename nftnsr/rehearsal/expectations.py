@@ -7,12 +7,10 @@ promises something that no probe can show, that is said.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_network
 
 from nftnsr.compile.addressing import uplink_mac
-from nftnsr.compile.families import Family, is_ula
+from nftnsr.compile.families import Family
 from nftnsr.compile.paths import leads_nowhere
-from nftnsr.rehearsal.addresses import single
 from nftnsr.rehearsal.forwards import through_forwards
 from nftnsr.rehearsal.itself import router_itself
 from nftnsr.rehearsal.outcome import Kind, Untried
@@ -30,12 +28,10 @@ from nftnsr.rehearsal.routes import through_routes
 from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment
 from nftnsr.rehearsal.shunned import through_lists
 from nftnsr.rehearsal.ways_out import Sender, is_kept_in, narrow
+from nftnsr.rehearsal.whole import goes_out, known_as, whole_addresses
 from nftnsr.rehearsal.wiring import LAN, SEGMENT
-from nftnsr.spec.model import Address, Network
+from nftnsr.spec.model import Address
 
-_PRIVATE: tuple[Network, ...] = tuple(
-    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
-)
 _ANSWER_TIME = 0.5
 """For a neighbour advertisement: below the 0.8 s of a delayed one."""
 
@@ -51,6 +47,7 @@ def probes(scene: Scene) -> Iterator[Probe | Untried]:
     for segment in scene.segments:
         yield from _out(scene, segment)
         yield from through_routes(scene, segment)
+        yield from whole_addresses(scene, segment)
         through = tuple(through_forwards(scene, segment))
         yield from through
         yield from through_lists(scene, segment, through)
@@ -92,7 +89,10 @@ def _out(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
             reason = "the spec has no gateway, and the uplink's prefix no room for a neighbour"
             yield Untried(segment.router.name, f"out over IPv{family.version}", reason)
             continue
-        senders = [*_host_senders(segment, family), *_inner_senders(scene, segment, family)]
+        senders = [
+            *_host_senders(segment, family, far.address),
+            *_inner_senders(scene, segment, family, far.address),
+        ]
         for origin, seen in senders:
             if is_kept_in(segment, family, origin):
                 yield from narrow(scene, segment, family, (origin, seen), far)
@@ -109,7 +109,8 @@ def _out(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
 def _on_the_segment(scene: Scene, segment: Segment, family: Family) -> Iterator[Probe]:
     """The host talks to those on the uplink's own segment, who look for its addresses there."""
     near = segment.near(family.version)
-    for origin, seen in _host_senders(segment, family):
+    stranger = segment.stranger(family.version).address
+    for origin, seen in _host_senders(segment, family, stranger):
         if is_kept_in(segment, family, origin):
             continue
         if near is not None and segment.has_gateway(family.version):
@@ -119,29 +120,23 @@ def _on_the_segment(scene: Scene, segment: Segment, family: Family) -> Iterator[
                 yield _echo(segment, origin, gateway)
 
 
-def _host_senders(segment: Segment, family: Family) -> Iterator[Sender]:
-    masked, public = _masked(segment, family)
-    own = segment.own_ipv6 if family.version == 6 else tuple(i.ip for i in family.host)
-    usable = own if masked else tuple(ip for ip in own if not _private(ip))
-    if usable and segment.router.host.default_route and len(usable) == len(family.host):
+def _host_senders(segment: Segment, family: Family, to: Address) -> Iterator[Sender]:
+    own = [i.ip for i in family.host]
+    usable = [ip for ip in own if goes_out(segment, ip, to)]
+    if usable and segment.router.host.default_route and len(usable) == len(own):
         # As any program does it, the kernel chooses the source.
-        yield Origin(HOST), public if masked else usable
+        all_of_them = {s: None for ip in usable for s in known_as(segment.router, ip, to)}
+        yield Origin(HOST), tuple(all_of_them)
         usable = usable[1:]
     for ip in usable:
-        yield Origin(HOST, ip), public if masked else (ip,)
+        yield Origin(HOST, ip), known_as(segment.router, ip, to)
 
 
-def _inner_senders(scene: Scene, segment: Segment, family: Family) -> Iterator[Sender]:
-    masked, public = _masked(segment, family)
+def _inner_senders(scene: Scene, segment: Segment, family: Family, to: Address) -> Iterator[Sender]:
     for inner in scene.behind(segment.router):
         ip = inner.address
-        if ip.version == family.version and (masked or not _private(ip)):
-            yield inner.client.origin, public if masked else (ip,)
-
-
-def _masked(segment: Segment, family: Family) -> tuple[bool, tuple[Address, ...]]:
-    public = tuple(i.ip for i in family.public)
-    return family.version == 4 and segment.router.masquerade, public
+        if ip.version == family.version and goes_out(segment, ip, to):
+            yield inner.client.origin, known_as(segment.router, ip, to)
 
 
 def _own_ipv6(scene: Scene, segment: Segment) -> Iterator[Probe]:
@@ -173,8 +168,8 @@ def _closed(scene: Scene, segment: Segment) -> Iterator[Probe]:
         for host in family.host[:1]:
             servers = _quiet_servers(scene, Client(HOST, host.ip))
             for client in dict.fromkeys(c for c in clients if c is not None):
-                for public in family.public:
-                    yield from _reach(segment, "closed", client.origin, servers, None, public.ip)
+                for public in family.shared:
+                    yield from _reach(segment, "closed", client.origin, servers, None, public)
 
 
 def _transit(scene: Scene, segment: Segment) -> Iterator[Probe]:
@@ -234,8 +229,3 @@ def _reach(
 
 def _echo(segment: Segment, origin: Origin, address: Address) -> Probe:
     return Echo(segment.router.name, "out", f"ping {address} from {origin}", origin, address)
-
-
-def _private(ip: Address) -> bool:
-    network = single(ip)
-    return is_ula(network) or any(ip in n for n in _PRIVATE)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Interface, ip_interface
 
 from nftnsr.compile.families import is_ula
+from nftnsr.compile.sources import translated_into
 from nftnsr.kernel import sysctl, wires
 from nftnsr.kernel.rtnetlink import Rtnetlink
 from nftnsr.rehearsal import border
@@ -174,7 +175,11 @@ def _routed(segment: Segment) -> Iterator[tuple[Network, IP]]:
     router = segment.router
     for family in segment.families:
         via = family.public[0].ip
-        if family.version == 4 and router.masquerade:
+        for network in translated_into(router, family.version):
+            if not segment.on_link(network[0]):
+                yield network, via
+        exempt = any(n.version == family.version for n in router.no_nat)
+        if family.version == 4 and router.masquerade and not exempt:
             continue
         for network in family.inside:
             if not is_ula(network) and not segment.on_link(network[0]):

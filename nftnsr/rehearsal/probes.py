@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 from attrs import frozen
 
 from nftnsr.rehearsal.outcome import Kind
 from nftnsr.rehearsal.scene import Client, Origin, Place
-from nftnsr.spec.model import Address, Protocol
+from nftnsr.spec.model import Address, Network, Protocol
 
 
 @frozen
@@ -26,13 +28,19 @@ class Server:
 class Arrives:
     """A client is answered, by the right server, which sees one of `clients`.
 
-    Without `clients` it may see anybody but itself.
+    Without `clients` it may see anybody but itself; a network stands for all its addresses.
     """
 
-    clients: tuple[Address, ...] = ()
+    clients: tuple[Address | Network, ...] = ()
 
     def __str__(self) -> str:
         return " or ".join(map(str, self.clients)) or "anybody but itself"
+
+    def welcomes(self, client: Address) -> bool:
+        return any(
+            client == each if isinstance(each, IPv4Address | IPv6Address) else client in each
+            for each in self.clients
+        )
 
 
 @frozen

@@ -14,6 +14,7 @@ from nftnsr.rehearsal.addresses import free
 from nftnsr.rehearsal.outcome import Untried
 from nftnsr.rehearsal.probes import Arrives, Probe, Reach, Server, endpoint
 from nftnsr.rehearsal.scene import HOST, INTERNET, Client, Scene, Segment, over_uplink
+from nftnsr.rehearsal.whole import known_as
 from nftnsr.spec.model import MAIN_TABLE, Address, Router, RoutingRule, StaticRoute
 
 
@@ -94,10 +95,8 @@ def _probe(
     if client is None:
         return "the host's packets take another way"
     router = segment.router
-    masked = family.version == 4 and router.masquerade
-    seen = tuple(i.ip for i in family.public) if masked else (client.address,)
     blocked = leads_nowhere(router, client.address, to)
     server = Server(INTERNET, "udp", to, scene.quiet_port)
     name = f"{endpoint(to, server.port)}/udp from {client.origin}"
-    expect = None if blocked else Arrives(seen)
+    expect = None if blocked else Arrives(known_as(router, client.address, to))
     return Reach(router.name, "route", name, client.origin, to, server.port, server, expect)

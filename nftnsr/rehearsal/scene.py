@@ -16,6 +16,7 @@ from attrs import frozen
 
 from nftnsr.compile.families import Family, families, family, is_ula
 from nftnsr.compile.guard import shunned
+from nftnsr.compile.sources import translated_into
 from nftnsr.rehearsal.addresses import EVERYWHERE, free, joined, single, spare
 from nftnsr.rehearsal.wiring import (
     LAN,
@@ -247,6 +248,7 @@ def stage(spec: Spec) -> Scene:
     _refuse_shared(spec)
     named = _named(spec)
     sources = [s for r in spec.routers for f in r.forward for s in f.sources]
+    sources += [n for r in spec.routers for n in r.no_nat]
     # Bogons first: they are what most of the spare networks are.
     dropped = [n for r in spec.routers for _, networks in shunned(r) for n in networks]
     # Somewhere that no route of the spec speaks of, but for the default ones.
@@ -295,6 +297,9 @@ def _router_networks(router: Router) -> Iterator[Network]:
         yield interface.network
     yield from host.networks
     yield from map(single, router.gateways)
+    for version in (4, 6):
+        yield from translated_into(router, version)
+    yield from (single(pair.inner) for pair in router.one_to_one)
     for forward in router.forward:
         yield from (single(t.address) for t in forward.targets if t.address is not None)
     yield from (single(r.via) for r in router.routes if r.via is not None)
@@ -335,7 +340,8 @@ def _speaker(network: Network, networks: Iterable[Network]) -> Address:
 
 def _targets(spec: Spec) -> list[Address]:
     targets = (t for r in spec.routers for f in r.forward for t in f.targets)
-    return sorted({t.address for t in targets if t.address is not None}, key=str)
+    found = {t.address for t in targets if t.address is not None}
+    return sorted(found | {p.inner for r in spec.routers for p in r.one_to_one}, key=str)
 
 
 def _elsewhere(spec: Spec, networks: Collection[Network]) -> Iterator[Address]:

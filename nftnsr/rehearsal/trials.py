@@ -197,8 +197,8 @@ def _judge(probe: Reach, answer: Sighting | str) -> Seen:
             return Seen(False, f"{server} saw {client}")
         case (Arrives(), str(nothing)):
             return Seen(False, nothing)
-        case (Arrives(clients), Sighting(server, client)):
-            welcome = client in clients if clients else client != probe.server.address
+        case (Arrives(clients) as expected, Sighting(server, client)):
+            welcome = expected.welcomes(client) if clients else client != probe.server.address
             right = server in map(str, probe.servers)
             return Seen(right and welcome, f"{server} saw {client}")
         case _:

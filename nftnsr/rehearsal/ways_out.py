@@ -10,11 +10,11 @@ from nftnsr.rehearsal.addresses import free
 from nftnsr.rehearsal.outcome import Kind, Untried
 from nftnsr.rehearsal.probes import Arrives, Echo, Probe, Reach, Server, endpoint
 from nftnsr.rehearsal.scene import Client, Origin, Scene, Segment
-from nftnsr.spec.model import Address, Egress, Protocol
+from nftnsr.spec.model import Address, Egress, Network, Protocol
 
 _USUAL: tuple[Protocol, ...] = ("tcp", "udp")
 
-Sender = tuple[Origin, tuple[Address, ...]]
+Sender = tuple[Origin, tuple[Address | Network, ...]]
 """Who may go out, and the addresses under one of which the far end sees it."""
 
 

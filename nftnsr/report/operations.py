@@ -141,6 +141,8 @@ def _conntrack(name: str, flows: Flows) -> Iterator[str]:
             words.append(f"-p {flows.protocol}")
         if destination is not None:
             words.append(f"-f ipv{destination.version} --orig-dst {destination}")
+        if flows.into is not None:
+            words.append(f"-f ipv{flows.into.version} --orig-dst {flows.into}")
         if flows.source is not None:
             words.append(f"--orig-src {flows.source}")
         if flows.source_port is not None:

@@ -19,10 +19,13 @@ from .model import (
     Interface,
     MadeUplink,
     Network,
+    OneToOne,
+    PrefixPair,
     Router,
     RoutingRule,
     Service,
     Setting,
+    SourceNat,
     StaticNeighbour,
     StaticRoute,
 )
@@ -108,6 +111,10 @@ class RouterDraft:
     altnames: Many[str]
     gateways: Many[Address]
     forward: Many[Forward]
+    one_to_one: Many[OneToOne]
+    prefix_translation: Many[PrefixPair]
+    snat: Many[SourceNat]
+    no_nat: Many[Network]
     routes: Many[StaticRoute]
     rules: Many[RoutingRule]
     neighbours: Many[StaticNeighbour]
@@ -126,6 +133,10 @@ class RouterDraft:
             address_options=tuple(item.value for item in self.address_options),
             gateways=self.gateways.values,
             forward=self.forward.values,
+            one_to_one=self.one_to_one.values,
+            prefix_translation=self.prefix_translation.values,
+            snat=self.snat.values,
+            no_nat=self.no_nat.values,
             routes=self.routes.values,
             rules=self.rules.values,
             neighbours=self.neighbours.values,

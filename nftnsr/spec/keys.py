@@ -40,6 +40,12 @@ class Kind(Enum):
     LIMIT = auto()
     TARGETS = auto()
     NAME = auto()
+    ONE_TO_ONE = auto()
+    PREFIXES = auto()
+    SNAT = auto()
+    NETWORK = auto()
+    POOL = auto()
+    SOURCE_PORTS = auto()
     ROUTES = auto()
     RULES = auto()
     NEIGHBOURS = auto()
@@ -133,6 +139,39 @@ ROUTER_KEYS: Final = _by_name(
         Kind.FLAG,
         "Whether what leaves by the uplink over IPv4 gets the router's address as its source.",
         "true",
+    ),
+    Key(
+        "one_to_one",
+        Kind.ONE_TO_ONE,
+        "Public addresses that are one host's inside, for every protocol, open and in both "
+        "directions: it leaves with this address, too.",
+        '["198.51.100.5 <-> 10.42.0.10"]',
+    ),
+    Key(
+        "prefix_translation",
+        Kind.PREFIXES,
+        "Public IPv6 prefixes that stand for prefixes inside, address for address, open and in "
+        "both directions (NPTv6). The provider routes them to the router.",
+        '["2001:db8:7::/48 <-> fd00:1::/48"]',
+    ),
+    Key(
+        "snat",
+        Kind.SNAT,
+        "The public address, or a range of them, as which a network inside leaves.",
+        '["10.42.0.0/24 -> 198.51.100.8-198.51.100.15"]',
+    ),
+    Key(
+        "no_nat",
+        Kind.NETWORKS,
+        "Destinations to which everybody leaves with their own address, such as those of a VPN.",
+        '["10.8.0.0/24"]',
+    ),
+    Key(
+        "source_ports",
+        Kind.SOURCE_PORTS,
+        "The ports of what is masqueraded or has an address of `snat`: kept where they are free, "
+        'or chosen at random ("random", and harder to guess, "fully-random").',
+        '"fully-random"',
     ),
     Key(
         "hairpin",
@@ -622,5 +661,30 @@ SERVICE_KEYS: Final = _by_name(
         "Only these networks may reach the port. Without it, everyone.",
         '["203.0.113.0/24"]',
         field="sources",
+    ),
+)
+
+SNAT_KEYS: Final = _by_name(
+    Key(
+        "from",
+        Kind.NETWORK,
+        "The network behind the router.",
+        '"10.42.0.0/24"',
+        required=True,
+        field="network",
+    ),
+    Key(
+        "to",
+        Kind.POOL,
+        'The public address, or a range of them, "198.51.100.8-198.51.100.15".',
+        '"192.0.2.11"',
+        required=True,
+        field="first",
+    ),
+    Key(
+        "persistent",
+        Kind.FLAG,
+        "Whether a client leaves with the same address of the range wherever it goes.",
+        "true",
     ),
 )

@@ -23,6 +23,7 @@ Interface = IPv4Interface | IPv6Interface
 Network = IPv4Network | IPv6Network
 Protocol = Literal["tcp", "udp", "sctp"]
 Balance = Literal["source", "round-robin"]
+SourcePorts = Literal["preserve", "random", "fully-random"]
 InboundIPv6 = Literal["open", "forwards"]
 RouteType = Literal["unicast", "blackhole", "unreachable", "prohibit"]
 UplinkKind = Literal["macvlan", "ipvlan", "vlan", "veth"]
@@ -240,6 +241,56 @@ class StaticNeighbour:
 
 
 @frozen
+class OneToOne:
+    """A public address that is one host's inside, in both directions and for every protocol."""
+
+    public: Address
+    inner: Address
+
+    @property
+    def text(self) -> str:
+        return f"{self.public} <-> {self.inner}"
+
+
+@frozen
+class PrefixPair:
+    """Two IPv6 prefixes of one length; what is behind the prefix is the same in both (NPTv6)."""
+
+    public: IPv6Network
+    inner: IPv6Network
+
+    def outer(self, inner: Address) -> IPv6Address:
+        """The address by which the outside knows `inner`."""
+        behind = int(inner) & int(self.inner.hostmask)
+        return IPv6Address(int(self.public.network_address) | behind)
+
+    @property
+    def text(self) -> str:
+        return f"{self.public} <-> {self.inner}"
+
+
+@frozen
+class SourceNat:
+    """The public addresses, `first` to `last`, as which a network behind the router leaves.
+
+    With `persistent` a client leaves as the same one wherever it goes.
+    """
+
+    network: Network
+    first: Address
+    last: Address
+    persistent: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"{self.network} -> {self.pool}"
+
+    @property
+    def pool(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+@frozen
 class Host:
     """The veth pair between the router and the host, and what lies behind the host."""
 
@@ -327,6 +378,11 @@ class Router:
     forward: tuple[Forward, ...] = ()
     strict: bool = False
     masquerade: bool = True
+    one_to_one: tuple[OneToOne, ...] = ()
+    prefix_translation: tuple[PrefixPair, ...] = ()
+    snat: tuple[SourceNat, ...] = ()
+    no_nat: tuple[Network, ...] = ()  # destinations
+    source_ports: SourcePorts = "preserve"
     hairpin: bool = True
     drop_invalid: bool = True
     forward_filter: bool = True

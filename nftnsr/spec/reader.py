@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import filter, phrases, sysctls, uplinks, values
+from . import filter, phrases, sysctls, translations, uplinks, values
 from .addresses import Addresses
 from .draft import HostDraft, Many, RouterDraft
 from .forward_tables import Forwards
@@ -69,6 +69,7 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
     table.number("accept_ra", 2)
     table.number("rp_filter", 2)
     table.setting("inbound_ipv6", _inbound_ipv6, "open")
+    table.setting("source_ports", translations.source_ports, "preserve")
     table.number("mtu", *_MTUS)
     table.setting("mac", values.mac, None)
     altnames = table.texts("altnames", values.altname)
@@ -89,6 +90,10 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         altnames=altnames,
         gateways=table.texts("gateways", values.gateway),
         forward=_enabled(table.array("forward", Forwards(faults), "an array of forwards")),
+        one_to_one=table.texts("one_to_one", translations.one_to_one),
+        prefix_translation=table.texts("prefix_translation", translations.prefixes),
+        snat=table.array("snat", translations.SourceNats(faults), "an array of translations"),
+        no_nat=table.texts("no_nat", values.network),
         routes=table.array("routes", Routes(faults), "an array of routes"),
         rules=table.texts("rules", phrases.rule),
         neighbours=table.texts("neighbours", phrases.neighbour),

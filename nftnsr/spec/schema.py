@@ -20,6 +20,7 @@ from .keys import (
     ROUTE_KEYS,
     ROUTER_KEYS,
     SERVICE_KEYS,
+    SNAT_KEYS,
     UPLINK_KEYS,
     Key,
     Kind,
@@ -32,6 +33,7 @@ from .model import (
     MadeUplink,
     Router,
     Service,
+    SourceNat,
     StaticRoute,
     UplinkKind,
 )
@@ -62,6 +64,10 @@ _PATTERNS: Final = {
     "forward": rf"({_HOST}:)?{_RANGE}(,{_RANGE})*/{_PROTOCOLS}([ \t]*->[ \t]*({_TARGET}))?",
     "port": _PORTS,
     "way out": rf"{_OUT}[ \t]*->[ \t]*(nothing|{_OUT}|({_OUT}[ \t]+)?{_PORTS})",
+    "pair of addresses": rf"{_IP}[ \t]*<->[ \t]*{_IP}",
+    "pair of prefixes": rf"{_IP}{_LENGTH}[ \t]*<->[ \t]*{_IP}{_LENGTH}",
+    "translation": rf"{_IP}{_LENGTH}[ \t]*->[ \t]*{_IP}(-{_IP})?",
+    "pool": f"{_IP}(-{_IP})?",
     "forward name": r'[^"\\]{1,64}',
     "route": rf"\s*((unicast|blackhole|unreachable|prohibit)\s+)?{_GOAL}{_PAIRS}\s*",
     "rule": r"\s*\S+(\s+\S+)*\s*",
@@ -172,6 +178,18 @@ def _value(key: Key) -> Schema:
             return {"enum": ["source", "round-robin"]}
         case Kind.LIMIT:
             return _string("limit")
+        case Kind.ONE_TO_ONE:
+            return _array(_string("pair of addresses"))
+        case Kind.PREFIXES:
+            return _array(_string("pair of prefixes"))
+        case Kind.SNAT:
+            return _array({"anyOf": [_string("translation"), _table(SNAT_KEYS, SourceNat)]})
+        case Kind.NETWORK:
+            return _string("network")
+        case Kind.POOL:
+            return _string("pool")
+        case Kind.SOURCE_PORTS:
+            return {"enum": ["preserve", "random", "fully-random"]}
         case Kind.NAME:
             return _string("forward name")
         case Kind.MSS:

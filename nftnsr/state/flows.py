@@ -3,7 +3,8 @@
 The key of every such map ends in `protocol . dport`. Before it, `sources` and `addresses` in the
 map's name stand for the packet's source and destination; a map of single flows, which has none
 of these words, begins with source and source port. What it maps to is the `address [. port]` that
-takes the place of the destination.
+takes the place of the destination. Maps of whole addresses or prefixes have nothing but these;
+those for what leaves, with `out` in their name, are not about destinations.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _TRANSLATES = re.compile(
     r"type (ipv[46]_addr \. (ipv[46]_addr \. |inet_service \. )?)?inet_proto \. inet_service : "
     r"ipv[46]_addr\b"
 )
+
+
+_WHOLE = re.compile(r"type ipv[46]_addr : (?:ipv[46]_addr|interval ipv6_addr)")
 
 
 @frozen
@@ -51,6 +55,8 @@ class Flows:
     target: Address_ | None = None
     """The address that the destination was translated to."""
     target_port: int | None = None
+    into: Network_ | None = None
+    """A network that the destination is in."""
 
     @property
     def connection(self) -> Connection | None:
@@ -74,7 +80,15 @@ class Flow:
 
 def translates(item: Set) -> bool:
     """Whether `item` is a map from what a packet looks like to a destination."""
-    return item.kind == "map" and bool(item.lines) and bool(_TRANSLATES.match(item.lines[0]))
+    if item.kind != "map" or not item.lines:
+        return False
+    return bool(_TRANSLATES.match(item.lines[0])) or _is_whole(item)
+
+
+def _is_whole(item: Set) -> bool:
+    """Whether it is about whole addresses, or prefixes, of destinations."""
+    words = item.name.split("_")
+    return bool(_WHOLE.match(item.lines[0])) and "out" not in words and "snat" not in words
 
 
 def flows_of(
@@ -84,6 +98,9 @@ def flows_of(
 
     Without `destinations` it is the flows to any; an element that names its own is about that one.
     """
+    if _is_whole(item):
+        yield from map(_whole_flows, sorted(elements))
+        return
     names = _before_protocol(item)
     for element in sorted(elements):
         key, _, value = plain(element).partition(" : ")
@@ -102,6 +119,13 @@ def flows_of(
             ip_address(address),
             int(port[0]) if port else None,
         )
+
+
+def _whole_flows(element: str) -> Flows:
+    public, _, inner = element.partition(" : ")
+    if "/" in public:
+        return Flows(into=ip_network(public))
+    return Flows((ip_address(public),), target=ip_address(inner))
 
 
 def _before_protocol(item: Set) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -14,10 +14,12 @@ from attrs import define, field
 
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
-from nftnsr.rehearsal import World, sockets
+from nftnsr.rehearsal import World, packets, sockets
 from nftnsr.spec import parse
 from nftnsr.spec.model import Protocol
 from nftnsr.transaction.apply import apply_spec
+
+from .conftest import sh
 
 PUBLIC, SECOND, PUBLIC6 = "1.2.3.4", "1.2.3.5", "2001:db8:1::3"
 CLIENT, CLIENT6 = "198.51.100.7", "2001:db8:ffff::7"
@@ -34,6 +36,9 @@ addresses        = ["192.168.158.2/24", "2001:db8:1::2/128"]
 router_addresses = ["192.168.158.1/24"]
 networks         = ["10.42.0.0/24", "10.43.0.0/24", "fd00:42::/64", "2001:db8:42::/64"]
 """
+
+
+PROTOCOLS: tuple[Protocol, ...] = ("tcp", "udp")
 
 
 @define
@@ -57,6 +62,18 @@ class Net:
         if ip_address(address) in (inner6 := ip_network("2001:db8:42::/64")):
             return self.world.inner(inner6)
         return self.world.internet
+
+    def route(self, network: str) -> None:
+        """Let the provider route `network` to the router."""
+        ip, via, near = ("ip -4", PUBLIC, "169.254.1.1")
+        if ":" in network:
+            ip, via, near = ("ip -6", PUBLIC6, "fe80::1:1")
+        sh(f"{ip} route replace {network} via {via}", self.world.gateway("wan"))
+        sh(f"{ip} route replace {network} via {near} dev wan0", self.world.internet)
+
+    def let_every_source_pass(self) -> None:
+        """The provider has another idea of whose addresses these are than it had at first."""
+        sh("nft delete table netdev border", self.world.gateway("wan"))
 
     def serve(self, address: str, port: int, protocol: Protocol = "tcp") -> socket.socket:
         room = self.room(address)
@@ -365,6 +382,175 @@ def test_server_sees_the_router_where_its_client_is_hidden(net: Net) -> None:
     assert seen[1] == PUBLIC6
 
 
+# -- whole addresses, and the addresses that others see -------------------------------------
+
+
+def outward(net: Net, source: str, to: str = CLIENT, port: int = 7000) -> str | None:
+    """As whom `source` is seen by somebody on the internet."""
+    with sockets.server(net.world.internet, "tcp", ip_address(to), port) as server:
+        seen = ask(net, source, (to, port), [server])
+    return None if seen is None else seen[1]
+
+
+def pings(net: Net, source: str, to: str) -> bool:
+    """Whether an ICMP echo of `source` is answered."""
+    version = ip_address(to).version
+    with sockets.icmp(net.room(source), version, ip_address(source)) as sock:
+        sock.setblocking(True)
+        sock.settimeout(5)
+        sock.sendto(packets.echo_request(version, 77), (to, 0))
+        with suppress(TimeoutError):
+            while True:
+                if packets.is_echo_reply(version, sock.recv(500), 77):
+                    return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("public", "inner", "client"),
+    [
+        (SECOND, "10.42.0.10", CLIENT),
+        # Routed to the router by the provider, on no link.
+        ("192.0.2.77", "10.42.0.10", CLIENT),
+        ("2001:db8:7::10", "fd00:42::10", CLIENT6),
+    ],
+)
+def test_one_to_one_is_the_inner_host_in_both_directions(
+    net: Net, public: str, inner: str, client: str
+) -> None:
+    net.apply(f"""
+      one_to_one = ["{public} <-> {inner}"]
+      forward = ["80/tcp -> 10.43.0.10"]
+    """)
+    if public != SECOND:
+        net.let_every_source_pass()
+        net.route(public)
+    for port in (80, 9999):
+        for protocol in PROTOCOLS:
+            server = net.serve(inner, port, protocol)
+            assert ask(net, client, (public, port), [server]) == (inner, client)
+    assert outward(net, inner, client) == public
+    assert pings(net, client, public)
+    assert pings(net, inner, client)
+    assert outward(net, "10.42.0.11") == PUBLIC
+    # From inside: somebody else, and the host itself.
+    neighbour = "10.43.0.7" if "." in inner else "fd00:42::11"
+    server = net.serve(inner, 81)
+    assert ask(net, neighbour, (public, 81), [server])
+    assert ask(net, inner, (public, 81), [server])
+    # Forwards are for the other public addresses.
+    assert ask(net, CLIENT, (PUBLIC, 80), [net.serve("10.43.0.10", 80)])
+
+
+def test_prefixes_stand_for_one_another_in_both_directions(net: Net) -> None:
+    net.apply('prefix_translation = ["2001:db8:7:1::/64 <-> fd00:42::/64"]')
+    net.route("2001:db8:7:1::/64")
+    for last in ("10", "abcd:1"):
+        inner, public = f"fd00:42::{last}", f"2001:db8:7:1::{last}"
+        server = net.serve(inner, 443)
+        assert ask(net, CLIENT6, (public, 443), [server]) == (inner, CLIENT6)
+        assert outward(net, inner, CLIENT6) == public
+    assert ask(net, "fd00:42::10", ("2001:db8:7:1::abcd:1", 443), [server])
+
+
+def test_networks_leave_as_the_addresses_that_are_named_for_them(net: Net) -> None:
+    net.apply(f"""
+      snat = [
+        "10.42.0.0/24 -> {SECOND}",
+        {{ from = "10.43.0.0/24", to = "192.0.2.64-192.0.2.67", persistent = true }},
+        "fd00:42::/64 -> {PUBLIC6}",
+      ]
+    """)
+    net.let_every_source_pass()
+    net.route("192.0.2.64/30")
+    assert outward(net, "10.42.0.7") == SECOND
+    assert outward(net, "192.168.158.2") == PUBLIC
+    assert outward(net, "fd00:42::7", CLIENT6) == PUBLIC6
+    seen = {outward(net, f"10.43.0.{n}") for n in range(2, 22)}
+    assert seen <= {f"192.0.2.{n}" for n in range(64, 68)}
+    assert len(seen) > 1
+    everywhere = [outward(net, "10.43.0.2", f"198.51.100.{n}") for n in range(1, 9)]
+    assert len(set(everywhere)) == 1
+
+
+def test_destinations_without_nat_see_the_source_itself(net: Net) -> None:
+    net.apply(f"""
+      no_nat = ["198.51.100.128/25", "2001:db8:ffff:8::/64"]
+      snat = ["10.43.0.0/24 -> {SECOND}", "fd00:42::/64 -> {PUBLIC6}"]
+    """)
+    net.let_every_source_pass()
+    for network in ("10.42.0.0/24", "10.43.0.0/24"):
+        net.route(network)
+    assert outward(net, "10.42.0.7", "198.51.100.129") == "10.42.0.7"
+    assert outward(net, "10.43.0.7", "198.51.100.129") == "10.43.0.7"
+    assert outward(net, "10.42.0.7", "198.51.100.7") == PUBLIC
+    assert outward(net, "10.43.0.7", "198.51.100.7") == SECOND
+    assert outward(net, "fd00:42::7", "2001:db8:ffff:9::1") == PUBLIC6
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept"),
+    [
+        ("", True),
+        ('source_ports = "preserve"', True),
+        ('source_ports = "random"', False),
+        ('source_ports = "fully-random"', False),
+        (f'source_ports = "fully-random"\nsnat = ["10.42.0.0/24 -> {SECOND}"]', False),
+    ],
+)
+def test_source_ports_are_kept_or_random(net: Net, keys: str, kept: bool) -> None:
+    net.apply(keys)
+    server = net.serve(CLIENT, 7000, "udp")
+    server.settimeout(5)
+    ports = range(40000, 40008)
+    for port in ports:
+        net.serve("10.42.0.7", port, "udp").sendto(b"ping", (CLIENT, 7000))
+    seen = [server.recvfrom(10)[1][1] for _ in ports]
+    assert (sorted(seen) == list(ports)) is kept
+
+
+def test_masquerade_can_be_off_and_one_network_translated(net: Net) -> None:
+    net.apply(f'masquerade = false\nsnat = ["10.42.0.0/24 -> {SECOND}"]')
+    net.let_every_source_pass()
+    net.route("10.43.0.0/24")
+    assert outward(net, "10.42.0.7") == SECOND
+    assert outward(net, "10.43.0.7") == "10.43.0.7"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f'one_to_one = ["{SECOND} <-> 10.42.0.10"]', f'one_to_one = ["{SECOND} <-> 10.42.0.11"]'),
+        (f'one_to_one = ["{SECOND} <-> 10.42.0.10"]', ""),
+        ("", f'one_to_one = ["{SECOND} <-> 10.42.0.10"]'),
+    ],
+)
+def test_flow_of_a_public_address_follows_its_pair(net: Net, before: str, after: str) -> None:
+    servers = {ip: net.serve(ip, 53, "udp") for ip in ("10.42.0.10", "10.42.0.11")}
+    client = net.client(CLIENT, "udp")
+    client.connect((SECOND, 53))
+    for keys in (before, after):
+        net.apply(keys)
+        for inner, server in servers.items():
+            there = f"<-> {inner}" in keys
+            # A router without the pair says itself that nobody listens.
+            while select.select([client], [], [], 0.1)[0]:
+                with suppress(ConnectionRefusedError):
+                    client.recv(10)
+            assert heard(client, server, 5 if there else 0.3) is there
+
+
+def test_flow_of_a_prefix_ends_with_its_pair(net: Net) -> None:
+    net.apply('prefix_translation = ["2001:db8:7:1::/64 <-> fd00:42::/64"]')
+    net.route("2001:db8:7:1::/64")
+    server = net.serve("fd00:42::10", 53, "udp")
+    client = net.client(CLIENT6, "udp")
+    client.connect(("2001:db8:7:1::10", 53))
+    assert heard(client, server, 5)
+    net.apply("")
+    assert not heard(client, server, 0.3)
+
+
 # -- what a change forgets -----------------------------------------------------------------
 
 ADDRESSED = f'"{SECOND}:5353/udp -> 10.42.0.10:53"'
@@ -395,7 +581,7 @@ def test_flow_is_forgotten_when_its_translation_changes_and_only_then(
 
 def heard(client: socket.socket, server: socket.socket, patience: float) -> bool:
     """Whether what the client sends on its flow comes to `server`."""
+    while select.select([server], [], [], 0)[0]:
+        server.recv(10)
     client.send(b"ping")
-    if not select.select([server], [], [], patience)[0]:
-        return False
-    return server.recv(10) == b"ping"
+    return bool(select.select([server], [], [], patience)[0])

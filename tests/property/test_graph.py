@@ -29,7 +29,7 @@ def test_every_port_that_is_forwarded_is_in_every_picture(router: Router) -> Non
         assert line in svg
         assert line in picture(spec, "mermaid")
         assert line in picture(spec, "dot")
-    assert bool(label) == bool(router.forward)
+    assert bool(label) == bool(router.forward or router.one_to_one or router.prefix_translation)
 
 
 @given(routers())

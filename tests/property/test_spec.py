@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
 import tomli
@@ -20,9 +20,12 @@ from nftnsr.spec.model import (
     Host,
     Interface,
     Limit,
+    OneToOne,
     Ports,
+    PrefixPair,
     Rate,
     Router,
+    SourceNat,
     Spec,
     Target,
 )
@@ -91,6 +94,10 @@ def routers(draw: st.DrawFn, k: int) -> Router:
     host = [ip_interface(f"172.16.{k}.2/24")] * has4
     host += [ip_interface(f"2001:db8:{k:x}::2/128")] * has6
     networks = [ip_network(f"10.{k}.0.0/16")] * has4 + [ip_network(f"fd00:{k:x}::/32")] * has6
+    pairs = [OneToOne(ip_address(f"198.51.{k}.9"), ip_address(f"10.{k}.0.9"))] * has4
+    pool = ip_address(f"203.0.{k}.4"), ip_address(f"203.0.{k}.{draw(st.integers(4, 9))}")
+    nats = [SourceNat(ip_network(f"10.{k}.0.0/24"), *pool, draw(st.booleans()))] * has4
+    prefix = PrefixPair(IPv6Network(f"2001:db8:f{k:x}::/48"), IPv6Network(f"fd00:{k:x}:1::/48"))
     return Router(
         name=f"r{k}",
         uplink=f"eth{k}",
@@ -106,6 +113,13 @@ def routers(draw: st.DrawFn, k: int) -> Router:
             default_route=k == 0,
         ),
         masquerade=draw(st.booleans()),
+        one_to_one=tuple(pairs) if draw(st.booleans()) else (),
+        prefix_translation=(prefix,) * has6 if draw(st.booleans()) else (),
+        snat=tuple(nats),
+        no_nat=(ip_network("192.168.8.0/24"),) * has4 if draw(st.booleans()) else (),
+        source_ports=draw(st.sampled_from(["preserve", "random", "fully-random"]))
+        if has4
+        else "preserve",
         hairpin=draw(st.booleans()),
         counters=draw(st.booleans()),
         inbound_ipv6=draw(st.sampled_from(["open", "forwards"])),
@@ -147,6 +161,12 @@ def forward_data(forward: Forward) -> Any:
     return data
 
 
+def snat_data(nat: SourceNat) -> Any:
+    if not nat.persistent:
+        return nat.text
+    return {"from": str(nat.network), "to": nat.pool, "persistent": True}
+
+
 def data_of(spec: Spec) -> dict[str, Any]:
     return {"router": {router.name: router_data(router) for router in spec.routers}}
 
@@ -159,6 +179,11 @@ def router_data(router: Router) -> dict[str, Any]:
         "gateways": [str(g) for g in router.gateways],
         "forward": [forward_data(f) for f in router.forward],
         "masquerade": router.masquerade,
+        "one_to_one": [pair.text for pair in router.one_to_one],
+        "prefix_translation": [pair.text for pair in router.prefix_translation],
+        "snat": [snat_data(nat) for nat in router.snat],
+        "no_nat": [str(network) for network in router.no_nat],
+        "source_ports": router.source_ports,
         "hairpin": router.hairpin,
         "counters": router.counters,
         "inbound_ipv6": router.inbound_ipv6,

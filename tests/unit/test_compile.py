@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from nftnsr.compile import compile_host, compile_router, compile_spec
+from nftnsr.compile.sources import seen_as
 from nftnsr.spec.forwards import short
-from nftnsr.spec.model import Balance, Forward, Host, Limit, Ports, Rate, Router, Spec, Target
+from nftnsr.spec.model import (
+    Balance,
+    Forward,
+    Host,
+    Limit,
+    OneToOne,
+    Ports,
+    PrefixPair,
+    Rate,
+    Router,
+    SourceNat,
+    Spec,
+    Target,
+)
 from nftnsr.state.model import (
     HOST,
     Address,
@@ -307,6 +321,94 @@ def test_masquerade_is_for_ipv4_and_the_uplink_only() -> None:
         host=Host("vens3", (HERE,)),
     )
     assert "masquerade" not in text(only6)
+
+
+# -- whole addresses, and sources ----------------------------------------------------------
+
+PAIR = OneToOne(ip_address("192.0.2.11"), ip_address("10.42.0.10"))
+PREFIX = PrefixPair(IPv6Network("2001:db8:7::/64"), IPv6Network("fd00:42::/64"))
+
+
+def test_address_that_is_one_hosts_alone_has_no_forwards() -> None:
+    router = evolve(forwarding("22/tcp", router=TWO), one_to_one=(PAIR,))
+    assert sets(router)["one_to_one_ipv4"] == {"192.0.2.11 : 10.42.0.10"}
+    assert sets(router)["one_to_one_out_ipv4"] == {"10.42.0.10 : 192.0.2.11"}
+    found = rules(router, "prerouting")
+    assert found[0].startswith("ip daddr 192.0.2.10 dnat ")
+    assert found[-1] == "dnat ip to ip daddr map @one_to_one_ipv4"
+    without = rules(evolve(router, hairpin=False), "prerouting")
+    assert without[-1] == 'iifname "ens3" dnat ip to ip daddr map @one_to_one_ipv4'
+
+
+def test_what_decides_the_source_goes_from_the_narrow_to_the_wide() -> None:
+    network, pool = ip_network("10.42.0.0/24"), [ip_address(f"192.0.2.{n}") for n in (20, 29)]
+    router = evolve(
+        ONE,
+        addresses=TWO.addresses,
+        one_to_one=(PAIR,),
+        prefix_translation=(PREFIX,),
+        snat=(SourceNat(network, pool[0], pool[0]), SourceNat(network, *pool, persistent=True)),
+        no_nat=(ip_network("10.8.0.0/24"), ip_network("10.9.0.0/24")),
+        source_ports="random",
+    )
+    assert rules(router, "postrouting") == (
+        'oifname "ens3" ip daddr { 10.8.0.0/24, 10.9.0.0/24 } accept',
+        'oifname "ens3" snat ip to ip saddr map @one_to_one_out_ipv4',
+        'oifname "ens3" snat ip to ip saddr map @snat_ipv4 random',
+        'oifname "ens3" snat ip to ip saddr map @snat_ipv4_persistent random,persistent',
+        f"{MASQUERADE} random",
+        'oifname "ens3" snat ip6 prefix to ip6 saddr map @prefixes_out',
+        HAIRPIN,
+    )
+    assert sets(router)["snat_ipv4"] == {"10.42.0.0/24 : 192.0.2.20/32"}
+    assert sets(router)["snat_ipv4_persistent"] == {"10.42.0.0/24 : 192.0.2.20-192.0.2.29"}
+
+
+@pytest.mark.parametrize(
+    ("change", "out"),
+    [
+        ({}, "ip6 saddr 2001:db8:1:2::2"),
+        ({"prefix_translation": (PREFIX,)}, "ip6 saddr { 2001:db8:1:2::2, fd00:42::/64 }"),
+        (
+            {"snat": (SourceNat(ip_network("fd00:42:0:0:1::/80"), HERE.ip, HERE.ip),)},
+            "ip6 saddr { 2001:db8:1:2::2, fd00:42:0:0:1::/80 }",
+        ),
+        (
+            {"one_to_one": (OneToOne(ip_address("2001:db8:7::1"), ip_address("fd00:42::9")),)},
+            "ip6 saddr { 2001:db8:1:2::2, fd00:42::9 }",
+        ),
+    ],
+    ids=["nothing", "a prefix", "a part of the network", "one host"],
+)
+def test_unique_local_addresses_go_out_where_they_are_translated(
+    change: dict[str, Any], out: str
+) -> None:
+    host = evolve(BARE.host, networks=(ip_network("fd00:42::/64"),))
+    found = rules(evolve(BARE, host=host, **change), "forward")
+    assert f'iifname "vens3" oifname "ens3" {out} accept' in found
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "expected"),
+    [
+        ("10.42.0.10", "198.51.100.1", ["192.0.2.11/32"]),
+        ("10.42.0.11", "198.51.100.1", ["192.0.2.20/31"]),
+        ("10.42.0.10", "10.8.0.1", ["10.42.0.10/32"]),
+        ("192.168.158.2", "198.51.100.1", ["192.0.2.10/32", "192.0.2.11/32"]),
+        ("fd00:42::ab", "2001:db8:9::1", ["2001:db8:7::ab/128"]),
+        ("2001:db8:1:2::2", "2001:db8:9::1", ["2001:db8:1:2::2/128"]),
+    ],
+)
+def test_as_whom_somebody_is_seen(source: str, to: str, expected: list[str]) -> None:
+    pool = [ip_address(f"192.0.2.{n}") for n in (20, 21)]
+    router = evolve(
+        TWO,
+        one_to_one=(PAIR,),
+        prefix_translation=(PREFIX,),
+        snat=(SourceNat(ip_network("10.42.0.0/24"), *pool),),
+        no_nat=(ip_network("10.8.0.0/24"),),
+    )
+    assert [str(n) for n in seen_as(router, ip_address(source), ip_address(to))] == expected
 
 
 # -- what each key switches off ------------------------------------------------------------

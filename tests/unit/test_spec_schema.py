@@ -16,6 +16,7 @@ from nftnsr.spec.keys import (
     HOST_KEYS,
     ROUTE_KEYS,
     ROUTER_KEYS,
+    SNAT_KEYS,
     UPLINK_KEYS,
     Key,
 )
@@ -31,7 +32,7 @@ addresses = ["192.0.2.10/24", "2001:db8:1::3/64"]
 interface = "vens3"
 addresses = ["192.168.158.2/24", "2001:db8:1::2/128"]
 router_addresses = ["192.168.158.1/24"]
-networks = ["10.42.0.0/24"]
+networks = ["10.42.0.0/24", "fd00:1::/48"]
 {host}
 """
 
@@ -69,6 +70,14 @@ def test_reader_and_schema_accept_the_example_of_a_forward_key(key: Key) -> None
     port += 'to = ["10.42.0.1", "10.42.0.2"], ' if key.name == "balance" else ""
     document = COMPLETE.format(router=f"forward = [{{ {port}{key.line} }}]", host="")
     assert parse(document, "a.toml")
+    Draft202012Validator(schema()).validate(tomli.loads(document))
+
+
+def test_reader_and_schema_accept_the_examples_of_snat_keys() -> None:
+    words = ", ".join(key.line for key in SNAT_KEYS.values())
+    document = COMPLETE.format(router=f"snat = [{{ {words} }}]", host="")
+    document = document.replace("192.0.2.10/24", "192.0.2.11/24")
+    assert parse(document, "a.toml").routers[0].snat[0].persistent
     Draft202012Validator(schema()).validate(tomli.loads(document))
 
 

@@ -35,7 +35,7 @@ class Lane:
 def lanes(router: Router) -> tuple[Lane, ...]:
     """All arrows of a router: the host's, those of each network in its order, what was cut."""
     places: list[Network | None] = [None, *router.host.networks]
-    found = [*_forwards(router), *_open(router), *_outward(router)]
+    found = [*_forwards(router), *_wholes(router), *_open(router), *_outward(router)]
     return tuple(sorted(found, key=lambda lane: (lane.kind == "more", places.index(lane.place))))
 
 
@@ -102,6 +102,16 @@ def _notes(router: Router, forward: Forward) -> Iterator[str]:
         yield "from outside only"
 
 
+def _wholes(router: Router) -> Iterator[Lane]:
+    """Whole addresses and prefixes, which lead inside and out again."""
+    for pair in router.one_to_one:
+        place = _place(router, pair.inner)
+        yield Lane("forward", (f"all of {pair.public}",), ("both ways",), place, f"{pair.inner}")
+    for prefix in router.prefix_translation:
+        place = next((n for n in router.host.networks if n.overlaps(prefix.inner)), None)
+        yield Lane("forward", (f"{prefix.public}",), ("both ways",), place, f"{prefix.inner}")
+
+
 def _place(router: Router, target: Address | None) -> Network | None:
     return next((n for n in router.host.networks if target is not None and target in n), None)
 
@@ -140,6 +150,8 @@ def _outward(router: Router) -> Iterator[Lane]:
             notes.append(f"IPv4 leaves as {listed([str(i.ip) for i in each.public[:1]])}")
         else:
             notes.append(f"IPv{each.version} leaves as it is")
+    special = [f"{nat.network} as {nat.pool}" for nat in router.snat]
+    notes += [listed(special)] if special else []
     if notes:
         behind = ("from the host", "and behind it") if router.host.networks else ("from the host",)
         yield Lane("outward", behind, tuple(notes))

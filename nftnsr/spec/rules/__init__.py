@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ..draft import RouterDraft
 from ..problems import Fault
-from . import filter, forwards, links, machine, routes, uplink, veth
+from . import filter, forwards, links, machine, routes, translations, uplink, veth
 
 
 def router_faults(router: RouterDraft) -> Iterator[Fault]:
@@ -19,6 +19,7 @@ def router_faults(router: RouterDraft) -> Iterator[Fault]:
     yield from veth.faults(router)
     yield from routes.faults(router)
     yield from forwards.faults(router)
+    yield from translations.faults(router)
     yield from filter.faults(router)
 
 

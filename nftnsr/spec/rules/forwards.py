@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Network
 from typing import Final
@@ -13,6 +12,7 @@ from ..draft import At, HostDraft, RouterDraft
 from ..model import Address, Forward, Network, Ports, Protocol, Target
 from ..problems import Fault
 from ..words import family, family_of, quoted
+from .behind import Behind
 from .overlaps import Area, clashing, merged
 from .uplink import owned
 
@@ -133,27 +133,8 @@ def _repeated_sources(router: RouterDraft) -> Iterator[Fault]:
                 yield Fault((*path, index), f"source {source} is given twice", also=(*path, first))
 
 
-class _Behind:
-    """Which addresses are behind the host; a lookup costs the same however many networks."""
-
-    def __init__(self, host: HostDraft) -> None:
-        networks: list[Network] = [item.value for item in host.networks]
-        networks += [item.value.network for item in host.addresses]
-        self._lasts: dict[int, list[int]] = {}
-        self._firsts: dict[int, list[int]] = {}
-        for version in (4, 6):
-            ranges = merged(network for network in networks if network.version == version)
-            self._firsts[version] = [first for first, _ in ranges]
-            self._lasts[version] = [last for _, last in ranges]
-
-    def __contains__(self, address: Address) -> bool:
-        number, version = int(address), address.version
-        index = bisect_right(self._firsts[version], number) - 1
-        return index >= 0 and number <= self._lasts[version][index]
-
-
 def _targets(router: RouterDraft, host: HostDraft) -> Iterator[Fault]:
-    behind = _Behind(host)
+    behind = Behind(host)
     own = {item.value.ip: item for item in owned(router) if item.path[4:5] != ("addresses",)}
     known = host.networks.whole and host.addresses.whole
     for place in (place for item in router.forward for place in targets(item)):
@@ -183,7 +164,9 @@ def _around(target: Address) -> str:
 def _clashes(router: RouterDraft, common: frozenset[int]) -> Iterator[Fault]:
     """Two forwards that a packet could take."""
     hairpin = router.settings.get("hairpin", True)
-    public = tuple(dict.fromkeys(item.value.ip for item in router.addresses))
+    alone = {pair.value.public for pair in router.one_to_one}
+    own = dict.fromkeys(item.value.ip for item in router.addresses)
+    public = tuple(ip for ip in own if ip not in alone)
     told: set[tuple[int, int]] = set()
     areas: dict[tuple[Protocol, Address], list[Area[At[Forward]]]] = {}
     for rank, item in enumerate(router.forward):
