@@ -145,6 +145,8 @@ class Segment:
 
     def near(self, version: int) -> Client | None:
         """The neighbour, if the uplink's prefix has room for an address of its own."""
+        if not any(i.version == version for i in self.neighbours):
+            return None
         stranger = self.stranger(version)
         return stranger if self.on_link(stranger.address) else None
 

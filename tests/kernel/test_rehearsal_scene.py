@@ -89,6 +89,16 @@ def test_what_no_client_can_show_is_told() -> None:
     assert "outside of its sources" in untried[0].reason
 
 
+def test_router_of_one_family_is_tried_in_that_family() -> None:
+    host = evolve(ROUTER.host, addresses=ROUTER.host.addresses[:1])
+    only_ipv4 = evolve(
+        ROUTER, addresses=ROUTER.addresses[:1], gateways=ROUTER.gateways[:1], host=host
+    )
+    tried, untried = derived(only_ipv4)
+    assert {p.address.version for p in tried} == {4}
+    assert untried == []
+
+
 def test_target_on_the_veth_is_the_host() -> None:
     target = ip_address("192.168.158.77")
     router = evolve(ROUTER, forward=(Forward((Ports(80, 80),), targets=(Target(target),)),))
