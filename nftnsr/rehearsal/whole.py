@@ -39,7 +39,7 @@ def goes_out(segment: Segment, source: Address, to: Address) -> bool:
 
 def whole_addresses(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
     router = segment.router
-    for version in (4, 6):
+    for version in (family.version for family in segment.families):
         client = scene.outside(segment, version)
         if client is None or client.place != INTERNET:
             if any(n.version == version for n in _translated(router)):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tomli
 
 from nftnsr.commands.compile import first_apply
 from nftnsr.compile import compile_spec
 from nftnsr.report.operations import operations_text
 from nftnsr.spec import load
+from nftnsr.spec.keys import FORWARD_KEYS, SNAT_KEYS
 from nftnsr.state.ruleset import ruleset_text
 
 HERE = Path(__file__).parent
@@ -52,3 +54,14 @@ def test_spec_says_what_it_is_for_before_anything_else(path: Path) -> None:
     assert text.startswith("# ")
     assert text.count("#") > 3
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_every_key_of_a_translation_is_in_some_spec_worth_copying() -> None:
+    """Of forwards, and of all that is named beside them."""
+    texts = (path.read_text(encoding="utf-8") for path in SPECS)
+    routers = [router for text in texts for router in tomli.loads(text)["router"].values()]
+    used = {key for router in routers for key in router}
+    assert {"one_to_one", "prefix_translation", "snat", "no_nat", "source_ports"} <= used
+    for name, keys in (("forward", FORWARD_KEYS), ("snat", SNAT_KEYS)):
+        tables = [e for router in routers for e in router.get(name, ()) if isinstance(e, dict)]
+        assert {key for table in tables for key in table} == keys.keys()

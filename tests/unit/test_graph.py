@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -25,9 +25,11 @@ from nftnsr.spec.model import (
     Forward,
     Host,
     Ports,
+    PrefixPair,
     Router,
     RoutingRule,
     Service,
+    SourceNat,
     Spec,
     StaticRoute,
     Target,
@@ -258,7 +260,40 @@ CROWDED = evolve(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("router", [PLAIN, BOTH, WIDE, CROWDED])
+SHARED = evolve(
+    BOTH,
+    snat=tuple(
+        SourceNat(ip_network(f"10.42.0.{n * 16}/28"), *[ip_address(f"203.0.113.{n}")] * 2)
+        for n in range(9)
+    ),
+    no_nat=tuple(ip_network(f"10.{n}.0.0/16") for n in range(100, 120)),
+)
+
+
+def test_networks_that_leave_as_others_are_drawn_until_there_are_too_many() -> None:
+    (lane,) = (lane for lane in drawn(SHARED).lanes if lane.kind == "outward")
+    assert "10.42.0.0/28 as 203.0.113.0" in lane.notes
+    assert "and 6 more networks as others" in lane.notes
+    assert lane.notes[-1] == "untranslated to 10.100.0.0/16, +19"
+
+
+def test_prefix_leads_to_every_network_in_it_and_to_a_part_of_one() -> None:
+    networks = tuple(map(ip_network, ("fd00:1:0:1::/64", "fd00:1:0:2::/64", "fd00:2::/32")))
+    pairs = (("2001:db8:7::/56", "fd00:1::/56"), ("2001:db8:8::/64", "fd00:2:5::/64"))
+    router = evolve(
+        BOTH,
+        host=evolve(BOTH.host, networks=networks),
+        prefix_translation=tuple(PrefixPair(*map(IPv6Network, pair)) for pair in pairs),
+    )
+    found = {(lane.label, lane.place, lane.target) for lane in drawn(router).lanes}
+    assert {
+        (("2001:db8:7:1::/64",), networks[0], ""),
+        (("2001:db8:7:2::/64",), networks[1], ""),
+        (("2001:db8:8::/64",), networks[2], "fd00:2:5::/64"),
+    } <= found
+
+
+@pytest.mark.parametrize("router", [PLAIN, BOTH, WIDE, CROWDED, SHARED])
 def test_every_word_has_its_place(router: Router) -> None:
     assert not list(illegible(Spec((router,))))
 

@@ -8,11 +8,21 @@ from typing import Final, Literal
 from attrs import evolve, frozen
 
 from nftnsr.compile.families import families, family
-from nftnsr.spec.model import Address, Forward, Network, Ports, Router, Service, Target
+from nftnsr.spec.model import (
+    Address,
+    Forward,
+    Network,
+    Ports,
+    PrefixPair,
+    Router,
+    Service,
+    Target,
+)
 
 Kind = Literal["forward", "more", "open", "outward"]
 
 _MOST: Final = 12  # arrows for the forwards of one router
+_SPECIAL: Final = 4  # lines of networks that leave as others than the rest
 _WIDE: Final = 22  # characters of a line of ports
 
 
@@ -108,8 +118,19 @@ def _wholes(router: Router) -> Iterator[Lane]:
         place = _place(router, pair.inner)
         yield Lane("forward", (f"all of {pair.public}",), ("both ways",), place, f"{pair.inner}")
     for prefix in router.prefix_translation:
-        place = next((n for n in router.host.networks if n.overlaps(prefix.inner)), None)
-        yield Lane("forward", (f"{prefix.public}",), ("both ways",), place, f"{prefix.inner}")
+        yield from _prefix(router, prefix)
+
+
+def _prefix(router: Router, pair: PrefixPair) -> Iterator[Lane]:
+    """An arrow to every network that a prefix stands for, or for a part of which."""
+    inside = [n for n in router.host.networks if n.overlaps(pair.inner)]
+    for place in inside or (None,):
+        part: Network = pair.inner
+        if place is not None and place.prefixlen > part.prefixlen:
+            part = place
+        public = f"{pair.outer(part.network_address)}/{part.prefixlen}"
+        what = "" if part == place else str(part)
+        yield Lane("forward", (public,), ("both ways",), place, what)
 
 
 def _place(router: Router, target: Address | None) -> Network | None:
@@ -151,7 +172,11 @@ def _outward(router: Router) -> Iterator[Lane]:
         else:
             notes.append(f"IPv{each.version} leaves as it is")
     special = [f"{nat.network} as {nat.pool}" for nat in router.snat]
-    notes += [listed(special)] if special else []
+    if len(special) > _SPECIAL:
+        special[_SPECIAL - 1 :] = [f"and {len(special) - _SPECIAL + 1} more networks as others"]
+    notes += special
+    if router.no_nat:
+        notes.append(f"untranslated to {listed([str(n) for n in router.no_nat])}")
     if notes:
         behind = ("from the host", "and behind it") if router.host.networks else ("from the host",)
         yield Lane("outward", behind, tuple(notes))
