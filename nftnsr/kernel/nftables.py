@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,7 @@ from attrs import define, field
 from nftnsr.kernel.errors import KernelError, Stale
 from nftnsr.kernel.generation import generation
 from nftnsr.kernel.namespaces import Room
-from nftnsr.state.model import Rule_
+from nftnsr.state.model import Rule_, Set
 from nftnsr.state.ruleset import Counter, read_counters, read_listing, ruleset_text
 
 
@@ -121,7 +122,23 @@ def normal_form(ruleset: tuple[Rule_, ...]) -> tuple[Rule_, ...]:
     def load_and_list() -> tuple[Rule_, ...]:
         nft = Nftables()
         nft.run(ruleset_text(ruleset))
-        return nft.read(tables)  # type: ignore[arg-type]
+        for _ in range(_LOOKS):
+            listed = nft.read(tables)  # type: ignore[arg-type]
+            if _elements(listed) == _elements(ruleset):
+                break
+            time.sleep(0.02)
+        return listed
 
     with Room.scratch() as room:
         return room.run(load_and_list)
+
+
+# The kernel's hash tables go on growing after a load, in the background, and who walks one
+# meanwhile can miss elements or meet them twice (rhashtable_walk_next() in linux/rhashtable.h):
+# seen with 60000 forwards on a busy machine.
+_LOOKS = 10
+
+
+def _elements(ruleset: Iterable[Rule_]) -> dict[tuple[object, ...], int]:
+    """How many elements each set and map has."""
+    return {item.key: len(item.elements) for item in ruleset if isinstance(item, Set)}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, example, given, settings
 
 from nftnsr.compile import compile_router
@@ -11,7 +14,7 @@ from nftnsr.kernel.namespaces import Room
 from nftnsr.kernel.nftables import Nftables, normal_form
 from nftnsr.spec import load
 from nftnsr.spec.model import Router
-from nftnsr.state.model import Rule_
+from nftnsr.state.model import Rule_, Set
 from nftnsr.state.ruleset import batch, ruleset_text
 from nftnsr.state.words import TABLE
 from tests.strategies import routers
@@ -64,6 +67,30 @@ def test_batch_ends_where_a_fresh_load_ends(one: Router, other: Router) -> None:
 def test_normal_form_is_its_own_normal_form(router: Router) -> None:
     form = normal_form(compile_router(router).ruleset)
     assert normal_form(form) == form
+
+
+def test_elements_that_a_growing_table_hides_are_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kernel cannot be told to grow one just then, so that the first look is made short."""
+    ruleset = compile_router(ROUTERS["article"]).ruleset
+    whole, read, looks = normal_form(ruleset), Nftables.read, 0
+
+    def short_at_first(nft: Nftables, tables: Iterable[tuple[str, str]]) -> Ruleset:
+        nonlocal looks
+        looks += 1
+        items = read(nft, tables)
+        if looks > 1:
+            return items
+        return tuple(
+            evolve(i, elements=frozenset(list(i.elements)[1:])) if isinstance(i, Set) else i
+            for i in items
+        )
+
+    monkeypatch.setattr(Nftables, "read", short_at_first)
+    normal_form.cache_clear()
+    assert normal_form(ruleset) == whole
+    assert looks == 2
 
 
 FOREIGN = {

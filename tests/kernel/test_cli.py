@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -530,12 +529,8 @@ def test_help_and_version_need_nothing() -> None:
         assert nftnsr(verb, "--help").status == SAME
 
 
-def test_validating_stays_quick(spec: Path) -> None:
-    """It is run at every save of an editor; what it does not need, it does not import."""
-    start = time.monotonic()
-    for _ in range(3):
-        nftnsr("validate", spec)
-    assert (time.monotonic() - start) / 3 < 1.0
+def test_validating_imports_little(spec: Path) -> None:
+    """It is run at every save of an editor."""
     program = "import sys; from nftnsr.cli import main; main(); print(*sys.modules)"
     modules = sh(f'cd {ROOT}; {sys.executable} -c "{program}" validate {spec}').split()
     assert not {"pyroute2", "nftables", "rich", "asyncio"} & set(modules)
