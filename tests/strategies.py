@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nftnsr.spec.model import (
     Forward,
-    Host,
+    Inner,
     Limit,
     OneToOne,
     Ports,
@@ -117,7 +117,7 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
         addresses=tuple(public),
         gateways=tuple(draw(st.sampled_from(GATEWAYS[v])) for v in versions if draw(flag)),
         forward=tuple(draw(forwards(versions, ports)) for ports in draw(port_ranges())),
-        host=Host(
+        host=Inner(
             interface=draw(st.sampled_from(["vens3", "vens3", "inside"])),
             addresses=tuple(a for v in versions for a in draw(some(INSIDE[v], 1))),
             router_addresses=(ip_interface("192.168.158.1/24"),) * (4 in versions),

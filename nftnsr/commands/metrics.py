@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from nftnsr.compile import compile_host
+from nftnsr.compile import compile_far
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.machine import Machine
 from nftnsr.report.differences import kind_of
@@ -17,7 +17,7 @@ from nftnsr.report.metrics import Checked, metrics_text
 from nftnsr.report.usage import usage
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.difference import Add, Change, Difference, Remove
-from nftnsr.state.model import HOST
+from nftnsr.state.model import HOST, Link
 from nftnsr.transaction import stamps
 
 
@@ -40,8 +40,8 @@ def _checked(
 
 
 def _concerns(router: Router, each: Difference, spec: Spec) -> bool:
-    """Whether it is one of this router; one of the host that is clearly of none is of all."""
-    if each.namespace != HOST:
+    """Whether it is one of this router; one outside that is clearly of none is of all."""
+    if each.namespace in {r.name for r in spec.routers}:
         return each.namespace == router.name
     owners = [r for r in spec.routers if _names(r, each)]
     return router in owners or not owners
@@ -50,9 +50,11 @@ def _concerns(router: Router, each: Difference, spec: Spec) -> bool:
 def _names(router: Router, each: Difference) -> bool:
     match each:
         case Add(_, item) | Remove(_, item) | Change(_, _, item):
-            devs = {router.uplink, router.host.interface}
+            far = compile_far(router)[each.namespace]
+            devs = {i.name for i in far.items if isinstance(i, Link)}
+            devs |= {router.uplink} if each.namespace == HOST else set()
             on = {str(part) for part in item.key} & devs
-            return bool(on) or item.key in compile_host(router).by_key
+            return bool(on) or item.key in far.by_key
         case _:
             return False
 

@@ -23,13 +23,9 @@ from nftnsr.state.words import TABLE
 
 
 def compile_spec(spec: Spec) -> State:
-    """The state that `spec` wants: one namespace for each router, and its part of the host."""
-    host: list[Item] = []
-    namespaces: dict[str, Namespace] = {}
-    for router in spec.routers:
-        namespaces[router.name] = compile_router(router)
-        host += compile_host(router).items
-    return State({HOST: Namespace(tuple(host)), **namespaces})
+    """The state that `spec` wants: one namespace for each router, and its part of others."""
+    states = ((State({r.name: compile_router(r)}), compile_far(r)) for r in spec.routers)
+    return State.union(state for pair in states for state in pair)
 
 
 # A change compiles a router several times, and a watch each time that it looks.
@@ -64,14 +60,23 @@ def compile_router(router: Router) -> Namespace:
     )
 
 
-def compile_host(router: Router) -> Namespace:
-    """What the router needs in the host's namespace: an end of the veth pair, default routes."""
-    return Namespace(
-        (
-            *addressing.host_links(router),
-            *sysctl.host_sysctls(router),
-            *addressing.host_addresses(router),
-            *routing.host_routes(router),
-            *routing.host_rules(router),
+def compile_far(router: Router) -> State:
+    """What the router needs where its inner links lead to, of the host above all."""
+    states = [State({HOST: Namespace()})]
+    for link in router.links:
+        items: tuple[Item, ...] = (
+            addressing.far_end(router, link),
+            *sysctl.far_sysctls(router, link),
+            *addressing.far_addresses(router, link),
+            *routing.far_routes(router, link),
+            *routing.far_rules(router, link),
         )
-    )
+        there = HOST if link.namespace is None else link.namespace
+        states.append(State({there: Namespace(items, foreign=there != HOST)}))
+    bridged = State({HOST: Namespace(tuple(addressing.bridged_links(router)))})
+    return State.union((*states, bridged))
+
+
+def compile_host(router: Router) -> Namespace:
+    """What the router needs in the host's namespace: an end of each veth pair, default routes."""
+    return compile_far(router)[HOST]

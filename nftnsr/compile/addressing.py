@@ -1,4 +1,4 @@
-"""Links and addresses: the uplink in the namespace, the veth pair between it and the host."""
+"""Links and addresses: the uplink in the namespace, and its inner links, which are veth pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ipaddress import IPv6Interface
 from attrs import evolve
 
 from nftnsr.compile.families import family
-from nftnsr.spec.model import AddressOptions, Interface, Router
+from nftnsr.spec.model import AddressOptions, Inner, Interface, Router
 from nftnsr.state.model import HOST, OURS, Address, Link, Lower
 
 _FOREVER = 0xFFFFFFFF
@@ -17,7 +17,7 @@ _FOREVER = 0xFFFFFFFF
 
 def router_links(router: Router) -> Iterator[Link]:
     yield Link("lo", alias=OURS)
-    yield _veth(router, router.host.peer, (HOST, router.host.interface), "router")
+    yield from (_router_end(router, link) for link in router.links)
     yield _uplink(router)
 
 
@@ -43,32 +43,37 @@ def uplink_mac(router: Router) -> str | None:
     return _mac(router, f"uplink {router.uplink}")
 
 
-def host_links(router: Router) -> Iterator[Link]:
-    yield host_link(router)
+def bridged_links(router: Router) -> Iterator[Link]:
+    """The other end of an uplink that is a veth, in the host's bridge."""
     if router.made is not None and router.made.bridge is not None:
         mac, peer = _mac(router, f"bridge {router.uplink}"), (router.name, router.uplink)
         master = ("bridge", router.made.bridge)
         yield Link(router.uplink, peer=peer, mac=mac, mtu=router.mtu, master=master)
 
 
-def host_link(router: Router) -> Link:
-    return _veth(router, router.host.interface, (router.name, router.host.peer), "host")
+def far_end(router: Router, link: Inner) -> Link:
+    mac = link.mac or _mac(router, _word(link, "far"))
+    return _veth(link, link.interface, (router.name, link.peer), mac)
+
+
+def _router_end(router: Router, link: Inner) -> Link:
+    far = (HOST if link.namespace is None else link.namespace, link.interface)
+    return _veth(link, link.peer, far, _mac(router, _word(link, "router")))
 
 
 def router_addresses(router: Router) -> Iterator[Address]:
-    host = router.host
-    yield from (_address(host.peer, i) for i in host.router_addresses)
-    if family(router, 6):
-        yield _address(host.peer, IPv6Interface((host.router_link_local, 64)))
+    for link in router.links:
+        yield from (_address(link.peer, i) for i in link.router_addresses)
+        if family(router, 6):
+            yield _address(link.peer, IPv6Interface((link.router_link_local, 64)))
     options = {each.interface: each for each in router.address_options}
     yield from (_public(router, i, options.get(i)) for i in router.addresses)
 
 
-def host_addresses(router: Router) -> Iterator[Address]:
-    host = router.host
-    yield from (_address(host.interface, i) for i in host.addresses)
+def far_addresses(router: Router, link: Inner) -> Iterator[Address]:
+    yield from (_address(link.interface, i) for i in link.addresses)
     if family(router, 6):
-        yield _address(host.interface, IPv6Interface((host.link_local, 64)))
+        yield _address(link.interface, IPv6Interface((link.link_local, 64)))
 
 
 def _address(dev: str, interface: Interface) -> Address:
@@ -95,10 +100,15 @@ def _public(router: Router, interface: Interface, options: AddressOptions | None
     )
 
 
-def _veth(router: Router, name: str, peer: tuple[str, str], end: str) -> Link:
-    given = router.host.mac if end == "host" else None
-    mac = given or _mac(router, end)
-    return Link(name, peer=peer, mac=mac, mtu=router.host.mtu, arp=True, multicast=True)
+def _veth(link: Inner, name: str, peer: tuple[str, str], mac: str) -> Link:
+    return Link(name, peer=peer, mac=mac, mtu=link.mtu, arp=True, multicast=True)
+
+
+def _word(link: Inner, end: str) -> str:
+    """What tells the end of an inner link from others in the making of its MAC."""
+    if link.name == "host":
+        return "host" if end == "far" else end
+    return f"{end} {link.name}"
 
 
 def _mac(router: Router, end: str) -> str:

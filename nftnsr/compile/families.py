@@ -7,9 +7,34 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from attrs import frozen
 
-from nftnsr.spec.model import Address, Interface, Network, Router
+from nftnsr.spec.model import Address, Inner, Interface, Network, Router
+from nftnsr.state.words import anonymous_set
 
 _ULA = IPv6Network("fc00::/7")
+
+
+@frozen
+class Side:
+    """An inner link in one address family: the addresses of its ends, and what lies behind it."""
+
+    link: Inner
+    far: tuple[Interface, ...]
+    router: tuple[Interface, ...]
+    networks: tuple[Network, ...]
+
+    @property
+    def own(self) -> tuple[Network, ...]:
+        """The far end's addresses, each by itself."""
+        return tuple(_single(i.ip) for i in self.far)
+
+    @property
+    def inside(self) -> tuple[Network, ...]:
+        """All that is at the far end: its own addresses and the networks behind it."""
+        return (*self.own, *self.networks)
+
+    def reaches(self, address: Address) -> bool:
+        """Whether the router's end has `address` on its link."""
+        return any(address in i.network for i in self.router)
 
 
 @frozen
@@ -18,9 +43,8 @@ class Family:
 
     version: int
     public: tuple[Interface, ...]
-    host: tuple[Interface, ...]
-    router: tuple[Interface, ...]
-    networks: tuple[Network, ...]
+    sides: tuple[Side, ...]
+    """The inner links, the host's first."""
     alone: tuple[Address, ...] = ()
     """The public addresses that are one host's inside."""
     translated: tuple[Network, ...] = ()
@@ -51,31 +75,44 @@ class Family:
         return tuple(i.ip for i in self.public if i.ip not in self.alone)
 
     @property
+    def host(self) -> tuple[Interface, ...]:
+        """The host's addresses at its end of the first inner link."""
+        return self.sides[0].far
+
+    @property
+    def far(self) -> tuple[Interface, ...]:
+        """The addresses at the far ends of all inner links."""
+        return tuple(i for side in self.sides for i in side.far)
+
+    @property
+    def router(self) -> tuple[Interface, ...]:
+        """The addresses of the router's ends."""
+        return tuple(i for side in self.sides for i in side.router)
+
+    @property
     def inside(self) -> tuple[Network, ...]:
-        """All that is behind the router: the host's own addresses and the networks behind it."""
-        own: tuple[Network, ...] = tuple(_single(i.ip) for i in self.host)
-        return (*own, *self.networks)
+        """All that is behind the router."""
+        return tuple(n for side in self.sides for n in side.inside)
 
     @property
     def routed(self) -> tuple[Network, ...]:
-        """The part of `inside` that may go out: all of IPv4 (it is masqueraded), no ULA.
+        """The part of `inside` that may go out."""
+        return tuple(n for side in self.sides for n in self.routed_from(side))
+
+    def routed_from(self, side: Side) -> tuple[Network, ...]:
+        """The part of a side that may go out: all of IPv4 (it is masqueraded), no ULA.
 
         A ULA that is translated goes out as something else.
         """
-        free = tuple(n for n in self.inside if not is_ula(n))
-        ula = tuple(n for n in self.inside if is_ula(n))
+        free = tuple(n for n in side.inside if not is_ula(n))
+        ula = tuple(n for n in side.inside if is_ula(n))
         going = (n for t in self.translated for n in _common(t, ula))
         return (*free, *collapse_addresses(going))  # type: ignore[type-var]
 
     @property
     def open(self) -> tuple[Network, ...]:
         """The host's own addresses that the internet can reach: IPv6 ones, but no ULA."""
-        own = self.inside[: len(self.host)]
-        return tuple(n for n in own if self.version == 6 and not is_ula(n))
-
-    def reaches(self, address: Address) -> bool:
-        """Whether the veth's router end has `address` on its link."""
-        return any(address in i.network for i in self.router)
+        return tuple(n for n in self.sides[0].own if self.version == 6 and not is_ula(n))
 
 
 def families(router: Router) -> tuple[Family, ...]:
@@ -89,6 +126,11 @@ def family(router: Router, version: int) -> Family | None:
     return next((f for f in families(router) if f.version == version), None)
 
 
+def inner(router: Router) -> str:
+    """The router's ends of its inner links, as what `iifname` is compared to."""
+    return anonymous_set(f'"{link.peer}"' for link in router.links)
+
+
 def is_ula(network: Network) -> bool:
     """Whether `network` is an IPv6 unique local one (RFC 4193), which never leaves the uplink."""
     return isinstance(network, IPv6Network) and network.subnet_of(_ULA)
@@ -98,11 +140,18 @@ def _family(router: Router, version: int) -> Family:
     return Family(
         version,
         tuple(i for i in router.addresses if i.version == version and not i.is_link_local),
-        tuple(i for i in router.host.addresses if i.version == version),
-        tuple(i for i in router.host.router_addresses if i.version == version),
-        tuple(n for n in router.host.networks if n.version == version),
+        tuple(_side(link, version) for link in router.links),
         tuple(pair.public for pair in router.one_to_one if pair.public.version == version),
         tuple(n for n in _translated(router) if n.version == version),
+    )
+
+
+def _side(link: Inner, version: int) -> Side:
+    return Side(
+        link,
+        tuple(i for i in link.addresses if i.version == version),
+        tuple(i for i in link.router_addresses if i.version == version),
+        tuple(n for n in link.networks if n.version == version),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nftnsr.compile import drops, egress
-from nftnsr.compile.families import Family, families, family
+from nftnsr.compile.families import Family, Side, families, family, inner
 from nftnsr.compile.ways import Way, ways
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
@@ -48,28 +48,37 @@ def _rules(router: Router) -> Iterator[str]:
         yield f"ct state vmap {{ {', '.join(verdicts)} }}"
     if not router.forward_filter:
         return
-    veth = router.host.peer
     for each in families(router):
         yield from egress.rules(router, each)
-        if each.routed:
-            inside = anonymous_set(nft_network(n) for n in each.routed)
-            out = f'iifname "{veth}" oifname "{router.uplink}"'
-            yield f"{out} {each.keyword} saddr {inside} accept"
+        for side in each.sides:
+            yield from _from_inside(router, each, side)
     # By a forward, or by the handover of a connection that is older than the router.
-    yield f'oifname "{veth}" ct status dnat accept'
+    yield f"oifname {inner(router)} ct status dnat accept"
     if each6 := family(router, 6):
         yield from _inbound(router, each6)
     yield from drops.rest(router)
 
 
+def _from_inside(router: Router, each: Family, side: Side) -> Iterator[str]:
+    """Each side with its own addresses: over IPv6 nothing else keeps them apart (no rp_filter)."""
+    come, source = f'iifname "{side.link.peer}"', f"{each.keyword} saddr"
+    if routed := each.routed_from(side):
+        out = f'{come} oifname "{router.uplink}"'
+        yield f"{out} {source} {anonymous_set(map(nft_network, routed))} accept"
+    others = [f'"{link.peer}"' for link in router.links if link != side.link]
+    if others and side.inside:
+        across = f"{come} oifname {anonymous_set(others)}"
+        yield f"{across} {source} {anonymous_set(map(nft_network, side.inside))} accept"
+
+
 def _inbound(router: Router, each: Family) -> Iterator[str]:
-    come = f'iifname "{router.uplink}" oifname "{router.host.peer}" ip6 daddr'
-    if inner := [nft_network(n) for n in router.filter.inbound]:
-        yield f"{come} {anonymous_set(inner)} accept"
+    come = f'iifname "{router.uplink}" oifname'
+    if networks := [nft_network(n) for n in router.filter.inbound]:
+        yield f"{come} {inner(router)} ip6 daddr {anonymous_set(networks)} accept"
     own = [nft_network(n) for n in each.open]
     if not own:
         return
-    to_host = f"{come} {anonymous_set(own)}"
+    to_host = f'{come} "{router.host.peer}" ip6 daddr {anonymous_set(own)}'
     if not _closed(router):
         yield f"{to_host} accept"
         return

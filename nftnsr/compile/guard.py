@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 
 from nftnsr.compile.drops import drop
-from nftnsr.compile.families import Family, families, family
+from nftnsr.compile.families import Family, families, family, inner
 from nftnsr.spec.model import Address, Blocklist, Network, Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, nft_network
@@ -70,7 +70,7 @@ def _bogons(router: Router, version: int) -> tuple[Network, ...]:
 
 def _rules(router: Router) -> Iterator[str]:
     asked, verdict = router.filter, drop(router)
-    come, go = f'iifname "{router.uplink}"', f'iifname "{router.host.peer}"'
+    come, go = f'iifname "{router.uplink}"', f"iifname {inner(router)}"
     for each in families(router):
         if asked.bogons:
             yield f"{come} {each.keyword} saddr @{BOGONS}_{each.name} {verdict}"

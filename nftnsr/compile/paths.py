@@ -33,10 +33,10 @@ def _in_order(router: Router) -> Iterator[RoutingRule]:
 
 
 def _matches(router: Router, rule: RoutingRule, source: Address, destination: Address) -> bool:
-    # A packet from inside comes in by the veth pair, and bears no mark.
+    # A packet from inside comes in by the link of its source, and bears no mark.
     if rule.mark not in (None, (0, 2**32 - 1)) or rule.oif is not None:
         return False
-    if rule.iif not in (None, router.host.peer):
+    if rule.iif not in (None, _comes_in_by(router, source)):
         return False
     return _in(source, rule.source) and _in(destination, rule.destination)
 
@@ -54,5 +54,12 @@ def _best(router: Router, table: int, destination: Address) -> StaticRoute | Non
 
 
 def _implied(router: Router) -> Iterator[Network]:
-    yield from (i.network for i in (*router.connected, *router.host.router_addresses))
-    yield from router.host.networks
+    yield from (i.network for i in router.connected)
+    for link in router.links:
+        yield from (i.network for i in link.router_addresses)
+        yield from link.networks
+
+
+def _comes_in_by(router: Router, source: Address) -> str | None:
+    sides = (side for each in families(router) for side in each.sides)
+    return next((s.link.peer for s in sides if any(_in(source, n) for n in s.inside)), None)

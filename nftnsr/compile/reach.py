@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nftnsr.compile.families import family
+from nftnsr.compile.families import Family, family
 from nftnsr.compile.ways import Way, ways
 from nftnsr.spec.model import Address, Router, Target
 
@@ -17,7 +17,7 @@ def reaches_host(router: Router, client: Address, server: Address, port: int) ->
     if each is None:
         return False
     if server in each.alone:
-        hosts = [i.ip for i in each.host]
+        hosts = _hosts(each)
         return any(p.public == server and p.inner in hosts for p in router.one_to_one)
     return any(_leads(found, client, server, port) for found in ways(router, each))
 
@@ -33,13 +33,19 @@ def stays_open(router: Router, client: Address, address: Address, port: int) -> 
     return any(_allows(w, client) and any(port in ports for ports in w.forward.ports) for w in here)
 
 
+def _hosts(each: Family) -> frozenset[Address]:
+    """The host's addresses, at the ends of all links that lead to it."""
+    sides = (side for side in each.sides if side.link.namespace is None)
+    return frozenset(i.ip for side in sides for i in side.far)
+
+
 def _leads(way: Way, client: Address, server: Address, port: int) -> bool:
     if not _allows(way, client):
         return False
     if way.addresses and server not in way.addresses and server in way.each.shared:
         return False
     # Of several targets any may be chosen: all must be the host.
-    hosts = [i.ip for i in way.each.host]
+    hosts = _hosts(way.each)
     return all(ip in hosts and _arrives(way, target, port) for ip, target in way.targets)
 
 

@@ -1,4 +1,4 @@
-"""Routes of both namespaces, and the host's IPv6 addresses that the uplink answers for."""
+"""Routes of all namespaces, and the IPv6 addresses inside that the uplink answers for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from attrs import evolve
 
-from nftnsr.compile.families import Family, families, family
-from nftnsr.spec.model import MAIN_TABLE, Address, Interface, Network, Router, StaticRoute
+from nftnsr.compile.families import Family, Side, families, family
+from nftnsr.spec.model import MAIN_TABLE, Address, Inner, Interface, Network, Router, StaticRoute
 from nftnsr.state.model import Hop, Neighbour, PolicyRule, Route
 
 _DEFAULT: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
@@ -20,42 +20,47 @@ _FIRST_PRIORITY = 1000
 
 def router_routes(router: Router) -> Iterator[Route]:
     for each in families(router):
-        yield from _to_inside(router, each)
+        for side in each.sides:
+            yield from _to_inside(each, side)
         for gateway in router.gateways:
             if gateway.version == each.version:
                 hop = _hop(router.uplink, gateway, router.connected)
                 yield _route(_DEFAULT[each.version], hop)
 
 
-def host_rules(router: Router) -> Iterator[PolicyRule]:
-    """Where the host has a table for the router: what comes from behind it takes that table.
+def far_rules(router: Router, link: Inner) -> Iterator[PolicyRule]:
+    """Where the far end has a table for the router: what comes from there takes that table.
 
     All that the main table has a route to is found there first, but for its default route; and for
     the uplink's own segment, on which the host may be, too: answers must leave as they came in.
     """
-    if router.host.table is None:
+    if link.table is None:
         return
-    for each in families(router):
-        for source in each.inside:
-            ours = PolicyRule(each.version, _FIRST_PRIORITY, source, table=router.host.table)
+    for each, side in _sides(router, link):
+        for source in side.inside:
+            ours = PolicyRule(each.version, _FIRST_PRIORITY, source, table=link.table)
             for segment in dict.fromkeys(i.network for i in each.public):
                 yield evolve(ours, priority=_FIRST_PRIORITY - 2, destination=segment)
             yield evolve(ours, priority=_FIRST_PRIORITY - 1, table=MAIN_TABLE, suppress=0)
             yield ours
 
 
-def host_routes(router: Router) -> Iterator[Route]:
-    """The host's default routes, through the router."""
-    if not router.host.default_route and router.host.table is None:
+def far_routes(router: Router, link: Inner) -> Iterator[Route]:
+    """The default routes of a far end, through the router."""
+    if not link.default_route and link.table is None:
         return
-    table = router.host.table or MAIN_TABLE
-    for each in families(router):
-        via: Address | None = router.host.router_link_local if each.version == 6 else None
-        if each.version == 4 and each.router:
-            via = each.router[0].ip
-        if each.host and via is not None:
-            hop = _hop(router.host.interface, via, each.host)
+    table = link.table or MAIN_TABLE
+    for each, side in _sides(router, link):
+        via: Address | None = link.router_link_local if each.version == 6 else None
+        if each.version == 4 and side.router:
+            via = side.router[0].ip
+        if side.far and via is not None:
+            hop = _hop(link.interface, via, side.far)
             yield evolve(_route(_DEFAULT[each.version], hop), table=table)
+
+
+def _sides(router: Router, link: Inner) -> Iterator[tuple[Family, Side]]:
+    return ((each, side) for each in families(router) for side in each.sides if side.link == link)
 
 
 def static_routes(router: Router) -> Iterator[Route]:
@@ -85,8 +90,8 @@ def _hops(router: Router, route: StaticRoute) -> tuple[Hop, ...]:
         return (Hop(route.dev),)
     dev = route.dev or router.link_to(route.via)
     assert dev is not None
-    connected = router.connected if dev == router.uplink else router.host.router_addresses
-    return (_hop(dev, route.via, connected),)
+    inner = {link.peer: link.router_addresses for link in router.links}
+    return (_hop(dev, route.via, inner.get(dev, router.connected)),)
 
 
 def rules(router: Router) -> Iterator[PolicyRule]:
@@ -131,27 +136,27 @@ def neighbours(router: Router) -> Iterator[Neighbour]:
 
 
 def proxied_neighbours(router: Router) -> Iterator[Neighbour]:
-    """The host's addresses inside the uplink's prefix: the segment asks there for them (NDP)."""
+    """The addresses inside that the uplink's prefix has: the segment asks there for them (NDP)."""
     each = family(router, 6)
     if each is None or not router.proxy_ndp:
         return
-    for host in each.host:
-        if any(host.ip in public.network for public in each.public):
-            yield Neighbour(router.uplink, host.ip, proxy=True)
+    for far in each.far:
+        if any(far.ip in public.network for public in each.public):
+            yield Neighbour(router.uplink, far.ip, proxy=True)
 
 
-def _to_inside(router: Router, each: Family) -> Iterator[Route]:
-    dev = router.host.peer
+def _to_inside(each: Family, side: Side) -> Iterator[Route]:
+    dev = side.link.peer
     if each.version == 6:
-        via = Hop(dev, router.host.link_local)
-        yield from (_route(n, via) for n in each.inside)
+        via = Hop(dev, side.link.link_local)
+        yield from (_route(n, via) for n in side.inside)
         return
-    for host in each.host:
-        if not each.reaches(host.ip):
-            yield _route(ip_network(host.ip), Hop(dev))
-    if each.host:
-        hop = _hop(dev, each.host[0].ip, each.router)
-        yield from (_route(network, hop) for network in each.networks)
+    for far in side.far:
+        if not side.reaches(far.ip):
+            yield _route(ip_network(far.ip), Hop(dev))
+    if side.far:
+        hop = _hop(dev, side.far[0].ip, side.router)
+        yield from (_route(network, hop) for network in side.networks)
 
 
 def _route(destination: Network, hop: Hop) -> Route:

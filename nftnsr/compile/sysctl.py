@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from nftnsr.compile.families import family
 from nftnsr.compile.routing import proxied_neighbours
-from nftnsr.spec.model import Router
+from nftnsr.spec.model import Inner, Router
 from nftnsr.state.model import Sysctl
 
 _GIVEN = "1"  # IN6_ADDR_GEN_MODE_NONE: the veth's link-local next hops are given, so no others
@@ -27,23 +27,23 @@ def router_sysctls(router: Router) -> Iterator[Sysctl]:
 
 
 def _implied(router: Router) -> Iterator[Sysctl]:
-    uplink, veth = router.uplink, router.host.peer
+    links = _links(router)
     yield Sysctl("net/ipv4/ip_forward", "1")
-    for dev in (uplink, veth):  # each link has its own, which the first one sets
+    for dev in links:  # each link has its own, which the first one sets
         yield Sysctl(f"net/ipv4/conf/{dev}/forwarding", "1")
     # Without it, taking the first address of a prefix away takes the others with it.
     yield Sysctl("net/ipv4/conf/all/promote_secondaries", "1")
     # Hairpinned packets leave where they came in: the kernel would tell the host a shorter way.
-    for dev in ("all", "default", uplink, veth):
+    for dev in ("all", "default", *links):
         yield Sysctl(f"net/ipv4/conf/{dev}/send_redirects", "0")
     yield Sysctl("net/ipv4/conf/all/accept_redirects", "0")
-    for dev in ("all", "default", uplink, veth):
+    for dev in ("all", "default", *links):
         yield Sysctl(f"net/ipv4/conf/{dev}/rp_filter", str(router.rp_filter))
     yield from _ipv6(router)
 
 
-def host_sysctls(router: Router) -> Iterator[Sysctl]:
-    veth = f"net/ipv6/conf/{router.host.interface}"
+def far_sysctls(router: Router, link: Inner) -> Iterator[Sysctl]:
+    veth = f"net/ipv6/conf/{link.interface}"
     yield Sysctl(f"{veth}/addr_gen_mode", _GIVEN)
     if family(router, 6):
         yield Sysctl(f"{veth}/disable_ipv6", "0")
@@ -51,13 +51,14 @@ def host_sysctls(router: Router) -> Iterator[Sysctl]:
 
 def _ipv6(router: Router) -> Iterator[Sysctl]:
     """Every setting has a value for every spec, so that none stays from the spec before."""
-    uplink, veth = router.uplink, router.host.peer
+    uplink, links = router.uplink, _links(router)
     used = family(router, 6) is not None
     yield Sysctl("net/ipv6/conf/all/forwarding", str(int(used)))
-    for dev in (uplink, veth):
+    for dev in links:
         yield Sysctl(f"net/ipv6/conf/{dev}/disable_ipv6", str(int(not used)))
         yield Sysctl(f"net/ipv6/conf/{dev}/forwarding", str(int(used)))
-    yield Sysctl(f"net/ipv6/conf/{veth}/addr_gen_mode", _GIVEN)
+    for link in router.links:
+        yield Sysctl(f"net/ipv6/conf/{link.peer}/addr_gen_mode", _GIVEN)
     yield Sysctl(f"net/ipv6/conf/{uplink}/accept_ra", str(router.accept_ra))
     # A router solicits neighbours from its link-local address; while that one is tentative
     # (1-2 s after the move) the host behind it would be without IPv6.
@@ -65,3 +66,7 @@ def _ipv6(router: Router) -> Iterator[Sysctl]:
     yield Sysctl(f"net/ipv6/conf/{uplink}/accept_dad", str(int(detected)))
     yield Sysctl(f"net/ipv6/conf/{uplink}/proxy_ndp", str(int(any(proxied_neighbours(router)))))
     yield Sysctl(f"net/ipv6/neigh/{uplink}/proxy_delay", str(router.proxy_delay))
+
+
+def _links(router: Router) -> tuple[str, ...]:
+    return (router.uplink, *(link.peer for link in router.links))

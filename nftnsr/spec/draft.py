@@ -15,7 +15,7 @@ from .model import (
     Egress,
     Filter,
     Forward,
-    Host,
+    Inner,
     Interface,
     MadeUplink,
     Network,
@@ -70,9 +70,9 @@ class HostDraft:
     default_route: bool | None
     settings: Mapping[str, Any]  # what is written of the keys that the model has defaults for
 
-    def finished(self) -> Host:
+    def finished(self) -> Inner:
         assert self.interface is not None
-        return Host(
+        return Inner(
             interface=self.interface.value,
             addresses=self.addresses.values,
             router_addresses=self.router_addresses.values,

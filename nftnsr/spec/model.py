@@ -291,8 +291,11 @@ class SourceNat:
 
 
 @frozen
-class Host:
-    """The veth pair between the router and the host, and what lies behind the host."""
+class Inner:
+    """An inner link: a veth pair between the router and the host, or a namespace of somebody else.
+
+    `interface` and `addresses` are the far end's, and `networks` is what lies behind that.
+    """
 
     interface: str
     addresses: tuple[Interface, ...]
@@ -305,6 +308,8 @@ class Host:
     mtu: int = 1500  # the kernel's own for a veth, said so that a change of it is seen
     mac: str | None = None  # None: one made of the router's name
     table: int | None = None  # where the default routes are that lead to the router, if not main
+    name: str = "host"
+    namespace: str | None = None  # None: the host
 
     @property
     def peer(self) -> str:
@@ -373,7 +378,7 @@ class Router:
     name: str
     uplink: str
     addresses: tuple[Interface, ...]
-    host: Host
+    host: Inner
     gateways: tuple[Address, ...] = ()
     forward: tuple[Forward, ...] = ()
     strict: bool = False
@@ -403,6 +408,12 @@ class Router:
     neighbours: tuple[StaticNeighbour, ...] = ()
     made: MadeUplink | None = None  # None: the uplink is an interface of the host, which moves
     sysctls: tuple[Setting, ...] = ()  # by path; what is implied gives way to them
+    inner: tuple[Inner, ...] = ()  # the further ones, ordered by name
+
+    @property
+    def links(self) -> tuple[Inner, ...]:
+        """All inner links, the host's first."""
+        return (self.host, *self.inner)
 
     @property
     def connected(self) -> tuple[Interface, ...]:
@@ -412,7 +423,8 @@ class Router:
 
     def link_to(self, address: Address) -> str | None:
         """The link of the router's namespace in whose prefix `address` is."""
-        sides = ((self.uplink, self.connected), (self.host.peer, self.host.router_addresses))
+        inner = ((link.peer, link.router_addresses) for link in self.links)
+        sides = ((self.uplink, self.connected), *inner)
         return next((d for d, own in sides if any(address in i.network for i in own)), None)
 
 

@@ -29,7 +29,7 @@ from .model import (
     AddressOptions,
     Filter,
     Forward,
-    Host,
+    Inner,
     MadeUplink,
     Router,
     Service,
@@ -152,7 +152,7 @@ def _value(key: Key) -> Schema:
         case Kind.FORWARDS:
             return _array({"anyOf": [_string("forward"), _table(FORWARD_KEYS, Forward)]})
         case Kind.HOST:
-            return _table(HOST_KEYS, Host)
+            return _table(HOST_KEYS, Inner)
         case Kind.FILTER:
             return _table(FILTER_KEYS, Filter)
         case Kind.FLAG:

@@ -304,6 +304,8 @@ class Namespace:
     """What opens it where it was found without its name: deleted while something was in it."""
     strangers: tuple[Item, ...] = ()
     """Links and tables that nftnsr did not make, and that it leaves as they are."""
+    foreign: bool = False
+    """Whether it is somebody else's, named: nftnsr has links there, and never makes or ends it."""
 
     @cached_property
     def by_key(self) -> Mapping[Key, Item]:
@@ -321,7 +323,7 @@ class Namespace:
         """This namespace with `items` added; one of the same key replaces what was there."""
         merged = dict(self.by_key)
         merged.update((item.key, item) for item in items)
-        return Namespace(tuple(merged.values()))
+        return evolve(self, items=tuple(merged.values()))
 
     def without_ruleset(self) -> Namespace:
         return self.with_ruleset(())
@@ -349,7 +351,8 @@ class State:
         merged: dict[str, Namespace] = {}
         for state in states:
             for name, space in state.namespaces.items():
-                merged[name] = merged.get(name, Namespace()).plus(space.items)
+                before = merged.get(name, Namespace(foreign=space.foreign))
+                merged[name] = before.plus(space.items)
         return cls(merged)
 
     def links(self) -> Iterator[Link]:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from attrs import evolve, frozen
 
-from nftnsr.compile import compile_host, compile_router, compile_spec
+from nftnsr.compile import compile_far, compile_router, compile_spec
 from nftnsr.compile.addressing import router_links
 from nftnsr.compile.families import families
 from nftnsr.compile.handover import places
@@ -256,8 +256,8 @@ def _applied(router: Router) -> State:
     """Where the router lives, for a later observation: everything but the ruleset's contents."""
     space = compile_router(router)
     kept = tuple(i for i in space.items if not isinstance(i, RULESET) or isinstance(i, Table))
-    lives = State({HOST: compile_host(router), router.name: Namespace(kept)})
-    return State.union((lives, places(router)))
+    lives = State({router.name: Namespace(kept)})
+    return State.union((compile_far(router), lives, places(router)))
 
 
 def _on(item: Item, dev: str) -> bool:

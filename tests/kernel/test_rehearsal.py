@@ -22,7 +22,7 @@ from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import Result, World, probe, rehearse
 from nftnsr.rehearsal.rehearse import Apply
-from nftnsr.spec.model import Forward, Host, Ports, Router, Spec, Target
+from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Target
 from nftnsr.transaction.apply import apply_spec
 
 pytestmark = [
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
 ]
 
-HOST = Host(
+HOST = Inner(
     interface="vens3",
     addresses=(ip_interface("192.168.158.2/24"), ip_interface("2123:2134:abc:ddd::2/128")),
     router_addresses=(ip_interface("192.168.158.1/24"),),

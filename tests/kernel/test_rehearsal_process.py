@@ -19,7 +19,7 @@ from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.isolation import isolate
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import Result, World, rehearse
-from nftnsr.spec.model import Forward, Host, Ports, Router, Spec
+from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec
 
 pytestmark = [
     pytest.mark.kernel,
@@ -33,7 +33,7 @@ SPEC = Spec(
             uplink="ens3",
             addresses=(ip_interface("1.2.3.4/24"),),
             gateways=(ip_address("1.2.3.1"),),
-            host=Host(
+            host=Inner(
                 interface="vens3",
                 addresses=(ip_interface("192.168.158.2/24"),),
                 router_addresses=(ip_interface("192.168.158.1/24"),),

@@ -17,7 +17,7 @@ from nftnsr.spec.model import (
     HOST_ITSELF,
     Address,
     Forward,
-    Host,
+    Inner,
     Interface,
     Limit,
     OneToOne,
@@ -104,7 +104,7 @@ def routers(draw: st.DrawFn, k: int) -> Router:
         addresses=tuple(own(k, f) for f in families),
         gateways=tuple(gateways) if draw(st.booleans()) else (),
         forward=tuple(draw(forwards(k, families, ports)) for ports in draw(port_ranges())),
-        host=Host(
+        host=Inner(
             interface=f"veth{k}",
             addresses=tuple(host),
             router_addresses=(ip_interface(f"172.16.{k}.1/24"),) * has4,

@@ -15,7 +15,7 @@ from nftnsr.spec.forwards import short
 from nftnsr.spec.model import (
     Balance,
     Forward,
-    Host,
+    Inner,
     Limit,
     OneToOne,
     Ports,
@@ -47,7 +47,7 @@ BARE = Router(
     uplink="ens3",
     addresses=(ip_interface("192.0.2.10/24"), ip_interface("2001:db8:1:2::3/64")),
     gateways=(ip_address("192.0.2.1"), ip_address("2001:db8:1:2::1")),
-    host=Host(
+    host=Inner(
         "vens3",
         (ip_interface("192.168.158.2/24"), HERE),
         (ip_interface("192.168.158.1/24"),),
@@ -318,7 +318,7 @@ def test_masquerade_is_for_ipv4_and_the_uplink_only() -> None:
         BARE,
         addresses=BARE.addresses[1:],
         gateways=BARE.gateways[1:],
-        host=Host("vens3", (HERE,)),
+        host=Inner("vens3", (HERE,)),
     )
     assert "masquerade" not in text(only6)
 
@@ -681,7 +681,8 @@ def test_every_key_of_a_namespace_is_unique() -> None:
 
 
 def test_routers_share_the_host_and_nothing_else() -> None:
-    two = evolve(ONE, name="two", uplink="ens4", host=evolve(ONE.host, interface="v2"))
+    host = evolve(ONE.host, interface="v2", default_route=False)
+    two = evolve(ONE, name="two", uplink="ens4", host=host)
     state = compile_spec(Spec((ONE, two)))
     assert set(state.namespaces) == {HOST, "wan", "two"}
     assert state["wan"] == compile_router(ONE)

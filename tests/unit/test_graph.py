@@ -23,7 +23,7 @@ from nftnsr.spec.model import (
     Egress,
     Filter,
     Forward,
-    Host,
+    Inner,
     Ports,
     PrefixPair,
     Router,
@@ -43,7 +43,7 @@ PLAIN = Router(
     "wan",
     "ens3",
     (ip_interface("192.0.2.10/24"),),
-    Host(
+    Inner(
         "vens3",
         (ip_interface("192.168.158.2/24"),),
         (ip_interface("192.168.158.1/24"),),

@@ -20,7 +20,7 @@ from nftnsr.spec.keys import (
     UPLINK_KEYS,
     Key,
 )
-from nftnsr.spec.model import AddressOptions, Forward, Host, MadeUplink, Router, StaticRoute
+from nftnsr.spec.model import AddressOptions, Forward, Inner, MadeUplink, Router, StaticRoute
 from nftnsr.spec.schema import schema, text
 
 COMPLETE = """\
@@ -49,11 +49,11 @@ def test_schema_is_valid() -> None:
 @pytest.mark.parametrize(
     ("keys", "model", "without"),
     [
-        (ROUTER_KEYS, Router, {"name", "address_options", "made"}),
+        (ROUTER_KEYS, Router, {"name", "address_options", "made", "inner"}),
         (UPLINK_KEYS, MadeUplink, set()),
         (ROUTE_KEYS, StaticRoute, set()),
         (ADDRESS_KEYS, AddressOptions, set()),
-        (HOST_KEYS, Host, set()),
+        (HOST_KEYS, Inner, {"name", "namespace"}),
         (FORWARD_KEYS, Forward, set()),
     ],
 )

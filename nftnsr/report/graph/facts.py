@@ -115,7 +115,7 @@ def _duties(router: Router) -> Iterator[str]:
 
 
 def _defaults(router: Router) -> Iterator[str]:
-    hops = [hop for route in routing.host_routes(router) for hop in route.hops]
+    hops = [hop for route in routing.far_routes(router, router.host) for hop in route.hops]
     yield from (f"default via {hop.via}" for hop in hops)
     if not hops and families(router):
         yield "no default route"
