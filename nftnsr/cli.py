@@ -192,7 +192,7 @@ _HELP: dict[Verb, str] = {
     "apply": "make the kernel what the spec says, or leave it as it was",
     "down": "give the host back what it had before the first apply",
     "status": "show the live routers and any transaction that was not ended",
-    "rehearse": "try the spec with real packets in throw-away namespaces",
+    "rehearse": "try the spec with real packets in throw-away namespaces (no root)",
     "graph": "draw the routers of the spec (no root)",
     "confirm": "keep what `apply --confirm` did",
     "rollback": "undo the last transaction, confirmed or not",

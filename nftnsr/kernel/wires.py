@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,7 +68,10 @@ def _request(what: str) -> Iterator[Any]:
             yield ip
         except NetlinkError as error:
             reason = error.args[1] if len(error.args) > 1 else os.strerror(error.code)
-            raise KernelError(f"{what}: {reason}") from error
+            # So ends a kind of link whose module could not be loaded.
+            unknown = error.code == errno.EOPNOTSUPP
+            hint = "load the kernel's modules veth and bridge, as root" if unknown else None
+            raise KernelError(f"{what}: {reason}", hint) from error
 
 
 def _index(ip: Any, name: str) -> int:
