@@ -143,6 +143,10 @@ def parser() -> argparse.ArgumentParser:
     made["compile"].add_argument(
         "--ruleset", action="store_true", help="print the nftables rulesets only"
     )
+    made["rehearse"].add_argument(
+        "--junit", type=Path, metavar="FILE",
+        help="write the results as JUnit XML, for a continuous integration",
+    )  # fmt: skip
     made["graph"].add_argument(
         "--format", choices=("svg", "mermaid", "dot"), default="svg",
         help="as svg for a README or a browser (the default), or as text: mermaid, dot",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
+from nftnsr.commands import files
 from nftnsr.compile import compile_far
-from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.machine import Machine
 from nftnsr.report.differences import kind_of
 from nftnsr.report.metrics import Checked, metrics_text
@@ -26,7 +24,8 @@ def export(
 ) -> None:
     """Write what a check of `spec` found, which took so many seconds and is over just now."""
     now = time.time()
-    _write(path, metrics_text(_checked(machine, spec, differences, now, seconds)))
+    text = metrics_text(_checked(machine, spec, differences, now, seconds))
+    files.replace(path, text, "metrics", "--metrics")
 
 
 def _checked(
@@ -57,25 +56,3 @@ def _names(router: Router, each: Difference) -> bool:
             return bool(on) or item.key in far.by_key
         case _:
             return False
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file at once: who reads it meanwhile finds the old or the new one, whole."""
-    try:
-        # The collector reads *.prom only, so never the unfinished file.
-        with NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            try:
-                file.write(text)
-                os.fchmod(file.fileno(), 0o644)  # the exporter is not root
-                file.close()
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise KernelError(
-            f"cannot write the metrics to {path}: {error.strerror}",
-            "--metrics FILE is a file in a directory that exists",
-        ) from error
