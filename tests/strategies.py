@@ -21,6 +21,7 @@ from nftnsr.spec.model import (
     Router,
     SourceNat,
     Target,
+    Uplink,
 )
 
 PUBLIC = {
@@ -113,9 +114,13 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
     pairs = [OneToOne(*p) for v in versions for p in draw(some(PAIRS[v])) if p[0] not in firsts]
     return Router(
         name=name,
-        uplink=draw(st.sampled_from(["ens3", "ens3", "eth0.100"])),
-        addresses=tuple(public),
-        gateways=tuple(draw(st.sampled_from(GATEWAYS[v])) for v in versions if draw(flag)),
+        uplinks=(
+            Uplink(
+                dev=draw(st.sampled_from(["ens3", "ens3", "eth0.100"])),
+                addresses=tuple(public),
+                gateways=tuple(draw(st.sampled_from(GATEWAYS[v])) for v in versions if draw(flag)),
+            ),
+        ),
         forward=tuple(draw(forwards(versions, ports)) for ports in draw(port_ranges())),
         host=Inner(
             interface=draw(st.sampled_from(["vens3", "vens3", "inside"])),

@@ -31,5 +31,6 @@ def run(options: Options, console: Console) -> int:
 
 def first_apply(spec: Spec, state: State) -> tuple[Operation, ...]:
     """The plan on a host that has the uplinks and nothing else."""
-    bare = State({HOST: Namespace(tuple(Link(r.uplink) for r in spec.routers if r.made is None))})
+    moved = tuple(Link(uplink.dev) for router in spec.routers for uplink in router.moved)
+    bare = State({HOST: Namespace(moved)})
     return plan(difference(state, bare), state, bare)

@@ -51,7 +51,7 @@ def _names(router: Router, each: Difference) -> bool:
         case Add(_, item) | Remove(_, item) | Change(_, _, item):
             far = compile_far(router)[each.namespace]
             devs = {i.name for i in far.items if isinstance(i, Link)}
-            devs |= {router.uplink} if each.namespace == HOST else set()
+            devs |= {u.dev for u in router.uplinks} if each.namespace == HOST else set()
             on = {str(part) for part in item.key} & devs
             return bool(on) or item.key in far.by_key
         case _:

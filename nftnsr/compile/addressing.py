@@ -1,4 +1,4 @@
-"""Links and addresses: the uplink in the namespace, and its inner links, which are veth pairs."""
+"""Links and addresses: the uplinks in the namespace, and its inner links, which are veth pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ipaddress import IPv6Interface
 from attrs import evolve
 
 from nftnsr.compile.families import family
-from nftnsr.spec.model import AddressOptions, Inner, Interface, Router
+from nftnsr.spec.model import AddressOptions, Inner, Interface, Router, Uplink
 from nftnsr.state.model import HOST, OURS, Address, Link, Lower
 
 _FOREVER = 0xFFFFFFFF
@@ -18,37 +18,37 @@ _FOREVER = 0xFFFFFFFF
 def router_links(router: Router) -> Iterator[Link]:
     yield Link("lo", alias=OURS)
     yield from (_router_end(router, link) for link in router.links)
-    yield _uplink(router)
+    yield from (_uplink(router, uplink) for uplink in router.uplinks)
 
 
-def _uplink(router: Router) -> Link:
-    moved = Link(router.uplink, mac=router.mac, mtu=router.mtu, altnames=router.altnames)
-    made = router.made
+def _uplink(router: Router, uplink: Uplink) -> Link:
+    moved = Link(uplink.dev, mac=uplink.mac, mtu=uplink.mtu, altnames=uplink.altnames)
+    made = uplink.made
     if made is None:
         return moved
-    altnames = router.altnames or ()
+    mac, altnames = uplink_mac(router, uplink), uplink.altnames or ()
     if made.kind == "veth":
-        peer = (HOST, router.uplink)
-        return evolve(moved, peer=peer, mac=uplink_mac(router), altnames=altnames)
+        return evolve(moved, peer=(HOST, uplink.dev), mac=mac, altnames=altnames)
     assert made.parent is not None
     lower = Lower(made.kind, made.parent, made.mode, made.id)
-    return evolve(moved, lower=lower, mac=uplink_mac(router), altnames=altnames)
+    return evolve(moved, lower=lower, mac=mac, altnames=altnames)
 
 
-def uplink_mac(router: Router) -> str | None:
+def uplink_mac(router: Router, uplink: Uplink) -> str | None:
     """The uplink's MAC; None where it has its own, or that of its parent."""
-    made = router.made
-    if router.mac is not None or made is None or made.kind in ("ipvlan", "vlan"):
-        return router.mac
-    return _mac(router, f"uplink {router.uplink}")
+    made = uplink.made
+    if uplink.mac is not None or made is None or made.kind in ("ipvlan", "vlan"):
+        return uplink.mac
+    return _mac(router, f"uplink {uplink.dev}")
 
 
 def bridged_links(router: Router) -> Iterator[Link]:
-    """The other end of an uplink that is a veth, in the host's bridge."""
-    if router.made is not None and router.made.bridge is not None:
-        mac, peer = _mac(router, f"bridge {router.uplink}"), (router.name, router.uplink)
-        master = ("bridge", router.made.bridge)
-        yield Link(router.uplink, peer=peer, mac=mac, mtu=router.mtu, master=master)
+    """The other ends of uplinks that are veths, in a bridge of the host."""
+    for uplink in router.uplinks:
+        if uplink.made is not None and uplink.made.bridge is not None:
+            mac, peer = _mac(router, f"bridge {uplink.dev}"), (router.name, uplink.dev)
+            master = ("bridge", uplink.made.bridge)
+            yield Link(uplink.dev, peer=peer, mac=mac, mtu=uplink.mtu, master=master)
 
 
 def far_end(router: Router, link: Inner) -> Link:
@@ -66,8 +66,9 @@ def router_addresses(router: Router) -> Iterator[Address]:
         yield from (_address(link.peer, i) for i in link.router_addresses)
         if family(router, 6):
             yield _address(link.peer, IPv6Interface((link.router_link_local, 64)))
-    options = {each.interface: each for each in router.address_options}
-    yield from (_public(router, i, options.get(i)) for i in router.addresses)
+    for uplink in router.uplinks:
+        options = {each.interface: each for each in uplink.address_options}
+        yield from (_public(uplink, i, options.get(i)) for i in uplink.addresses)
 
 
 def far_addresses(router: Router, link: Inner) -> Iterator[Address]:
@@ -83,8 +84,8 @@ def _address(dev: str, interface: Interface) -> Address:
     return Address(dev, interface, scope=0, label=dev, metric=0, lasting=True, missing=())
 
 
-def _public(router: Router, interface: Interface, options: AddressOptions | None) -> Address:
-    usual = _address(router.uplink, interface)
+def _public(uplink: Uplink, interface: Interface, options: AddressOptions | None) -> Address:
+    usual = _address(uplink.dev, interface)
     if options is None:
         return usual
     valid, preferred = options.valid_lifetime, options.preferred_lifetime

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from nftnsr.compile import drops
-from nftnsr.compile.families import Family, families, inner
+from nftnsr.compile.families import Family, families, inner, outer
 from nftnsr.spec.model import Address, Egress, Network, Router
 from nftnsr.state.model import Chain
 from nftnsr.state.words import TABLE, anonymous_set, nft_network
@@ -22,7 +22,7 @@ def rules(router: Router, each: Family) -> Iterator[str]:
     """For the forward chain, before the rule that lets everything go out."""
     verdicts = [f"{nft_network(n)} : goto {_name(n)}" for n in _sources(router, each)]
     if verdicts:
-        out = f'iifname {inner(router)} oifname "{router.uplink}"'
+        out = f"iifname {inner(router)} oifname {outer(router)}"
         yield f"{out} {each.keyword} saddr vmap {{ {', '.join(verdicts)} }}"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from nftnsr.spec.model import Address, Inner, Interface, Network, Router
+from nftnsr.spec.model import Address, Inner, Interface, Network, Router, Uplink
 from nftnsr.state.words import anonymous_set
 
 _ULA = IPv6Network("fc00::/7")
@@ -114,21 +114,30 @@ class Family:
         """The host's own addresses that the internet can reach: IPv6 ones, but no ULA."""
         return tuple(n for n in self.sides[0].own if self.version == 6 and not is_ula(n))
 
+    def on(self, uplink: Uplink) -> Family:
+        """This family as one uplink has it, with its own public addresses only."""
+        return evolve(self, public=tuple(i for i in self.public if i in uplink.addresses))
+
 
 def families(router: Router) -> tuple[Family, ...]:
-    """The families in which the uplink has an address, IPv4 first."""
+    """The families in which an uplink has an address, IPv4 first."""
     found = tuple(_family(router, version) for version in (4, 6))
     return tuple(f for f in found if f.public)
 
 
 def family(router: Router, version: int) -> Family | None:
-    """One family, or None where the uplink has no address of it."""
+    """One family, or None where no uplink has an address of it."""
     return next((f for f in families(router) if f.version == version), None)
 
 
 def inner(router: Router) -> str:
     """The router's ends of its inner links, as what `iifname` is compared to."""
     return anonymous_set(f'"{link.peer}"' for link in router.links)
+
+
+def outer(router: Router) -> str:
+    """The uplinks, as what `iifname` is compared to."""
+    return anonymous_set(f'"{uplink.dev}"' for uplink in router.uplinks)
 
 
 def is_ula(network: Network) -> bool:

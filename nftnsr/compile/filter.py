@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nftnsr.compile import drops, egress
-from nftnsr.compile.families import Family, Side, families, family, inner
+from nftnsr.compile.families import Family, Side, families, family, inner, outer
 from nftnsr.compile.ways import Way, ways
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
@@ -63,7 +63,7 @@ def _from_inside(router: Router, each: Family, side: Side) -> Iterator[str]:
     """Each side with its own addresses: over IPv6 nothing else keeps them apart (no rp_filter)."""
     come, source = f'iifname "{side.link.peer}"', f"{each.keyword} saddr"
     if routed := each.routed_from(side):
-        out = f'{come} oifname "{router.uplink}"'
+        out = f"{come} oifname {outer(router)}"
         yield f"{out} {source} {anonymous_set(map(nft_network, routed))} accept"
     others = [f'"{link.peer}"' for link in router.links if link != side.link]
     if others and side.inside:
@@ -72,7 +72,7 @@ def _from_inside(router: Router, each: Family, side: Side) -> Iterator[str]:
 
 
 def _inbound(router: Router, each: Family) -> Iterator[str]:
-    come = f'iifname "{router.uplink}" oifname'
+    come = f"iifname {outer(router)} oifname"
     if networks := [nft_network(n) for n in router.filter.inbound]:
         yield f"{come} {inner(router)} ip6 daddr {anonymous_set(networks)} accept"
     own = [nft_network(n) for n in each.open]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 
 from nftnsr.compile.drops import drop
-from nftnsr.compile.families import Family, families, family, inner
+from nftnsr.compile.families import Family, families, family, inner, outer
 from nftnsr.spec.model import Address, Blocklist, Network, Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, nft_network
@@ -61,7 +61,7 @@ def keeps_out(router: Router, address: Address) -> bool:
 
 
 def _bogons(router: Router, version: int) -> tuple[Network, ...]:
-    """The networks of nobody, without those that the uplink is in, and without its gateways."""
+    """The networks of nobody, without those that the uplinks are in, and without their gateways."""
     near = [i.network for i in router.addresses if i.version == version]
     near += [IPv4Network(g) for g in router.gateways if g.version == version == 4]
     near += [IPv6Network(g) for g in router.gateways if g.version == version == 6]
@@ -70,7 +70,7 @@ def _bogons(router: Router, version: int) -> tuple[Network, ...]:
 
 def _rules(router: Router) -> Iterator[str]:
     asked, verdict = router.filter, drop(router)
-    come, go = f'iifname "{router.uplink}"', f"iifname {inner(router)}"
+    come, go = f"iifname {outer(router)}", f"iifname {inner(router)}"
     for each in families(router):
         if asked.bogons:
             yield f"{come} {each.keyword} saddr @{BOGONS}_{each.name} {verdict}"

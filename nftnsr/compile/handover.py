@@ -19,7 +19,7 @@ from ipaddress import IPv4Interface
 
 from attrs import frozen
 
-from nftnsr.compile.families import family
+from nftnsr.compile.families import family, outer
 from nftnsr.spec.model import Router
 from nftnsr.state.flows import Connection, Flow, flows_of
 from nftnsr.state.model import (
@@ -71,21 +71,22 @@ def applied(router: Router, flows: Collection[Flow]) -> State:
         in_host.append(_Hop(flow.connection, between, own))
     host: tuple[Item, ...] = (
         *_parked({f.connection.local for f in flows} - set(veth)),
-        *_table(handover_table(_word(router.name)), router.host.interface, in_host),
+        *_table(handover_table(_word(router.name)), f'"{router.host.interface}"', in_host),
     )
-    space = _table(HANDOVER, router.uplink, in_router)
+    space = _table(HANDOVER, outer(router), in_router)
     return State({HOST: Namespace(host), router.name: Namespace(space)})
 
 
-def returned(name: str, uplink: str, flows: Collection[Flow]) -> State:
-    """What `flows` need once the uplink is back in the host's namespace."""
+def returned(name: str, uplinks: Iterable[str], flows: Collection[Flow]) -> State:
+    """What `flows` need once the uplinks are back in the host's namespace."""
     hops = [
         _Hop(f.connection, (f.public, f.public_port), (f.connection.local, f.connection.local_port))
         for f in _abroad(flows)
     ]
+    devs = anonymous_set(f'"{uplink}"' for uplink in uplinks)
     host: tuple[Item, ...] = (
         *_parked({f.connection.local for f in flows} - {f.public for f in flows}),
-        *_table(return_table(_word(name)), uplink, hops),
+        *_table(return_table(_word(name)), devs, hops),
     )
     return State({HOST: Namespace(host)})
 
@@ -127,19 +128,19 @@ def public_ends(found: State, name: str) -> Mapping[tuple[str, Address_, int, in
     return ends
 
 
-def _table(table: tuple[str, str], dev: str, hops: Iterable[_Hop]) -> tuple[Item, ...]:
-    """A table that translates at `dev`; an end that stays the same needs no translation."""
+def _table(table: tuple[str, str], devs: str, hops: Iterable[_Hop]) -> tuple[Item, ...]:
+    """A table that translates at `devs`; an end that stays the same needs no translation."""
     hops = sorted((h for h in hops if h.outer != h.inner), key=str)
     if not hops:
         return ()
     inward = _elements((h.connection, h.outer, h.inner) for h in hops)
     outward = _elements((h.connection, h.inner, h.outer) for h in hops)
-    outer = anonymous_set(sorted({str(h.outer[0]) for h in hops}))
-    inner = anonymous_set(sorted({str(h.inner[0]) for h in hops}))
+    outside = anonymous_set(sorted({str(h.outer[0]) for h in hops}))
+    inside = anonymous_set(sorted({str(h.inner[0]) for h in hops}))
     # nft wants to have seen a transport protocol before a port mapping.
     ports = "meta l4proto { tcp, udp }"
-    come = f'iifname "{dev}" ip daddr {outer} {ports}'
-    go = f'oifname "{dev}" ip saddr {inner} {ports}'
+    come = f"iifname {devs} ip daddr {outside} {ports}"
+    go = f"oifname {devs} ip saddr {inside} {ports}"
     dnat = f"{come} dnat ip to ip saddr . th sport . meta l4proto . th dport map @{_IN}"
     snat = f"{go} snat ip to ip daddr . th dport . meta l4proto . th sport map @{_OUT}"
     return (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nftnsr.compile import drops
-from nftnsr.compile.families import Family, families
+from nftnsr.compile.families import Family, families, outer
 from nftnsr.spec.model import Router, Service
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, nft_network
@@ -41,7 +41,7 @@ def chains(router: Router) -> Iterator[Chain]:
 def _rules(router: Router) -> Iterator[str]:
     invalid = drops.drop(router)
     yield f"ct state vmap {{ established : accept, related : accept, invalid : {invalid} }}"
-    yield f'iifname != "{router.uplink}" accept'
+    yield f"iifname != {outer(router)} accept"
     used = {s.name for s in sets(router)}
     for each in families(router):
         if each.version == 6:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nftnsr.compile.drops import drop
-from nftnsr.compile.families import Family, families
+from nftnsr.compile.families import Family, families, outer
 from nftnsr.compile.ways import FULL, Way, ways
 from nftnsr.spec.model import Limit, Router
 from nftnsr.state.model import Chain, Set
@@ -52,7 +52,7 @@ def chains(router: Router) -> Iterator[Chain]:
 
 def rules(router: Router) -> Iterator[str]:
     for each, _ in _limited(router):
-        yield f'iifname "{router.uplink}" {FULL.key(each)} vmap @limit_{each.name}'
+        yield f"iifname {outer(router)} {FULL.key(each)} vmap @limit_{each.name}"
 
 
 def _limited(router: Router) -> Iterator[tuple[Family, list[tuple[Way, Limit]]]]:

@@ -7,12 +7,13 @@ inside, so there the uplink's own MTU decides.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
-from nftnsr.compile.families import families
+from nftnsr.compile.families import families, outer
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain
-from nftnsr.state.words import TABLE
+from nftnsr.state.words import TABLE, anonymous_set
 
 _HOOK = "type filter hook forward priority mangle; policy accept;"
 _HEADERS = {4: 40, 6: 60}  # of IP and TCP, without options
@@ -26,12 +27,16 @@ def chains(router: Router) -> Iterator[Chain]:
 
 
 def _rules(router: Router) -> Iterator[str]:
-    go, come = f'oifname "{router.uplink}"', f'iifname "{router.uplink}"'
+    go, come = f"oifname {outer(router)}", f"iifname {outer(router)}"
     if router.mss_clamp is not True:
         yield f"{go} {_SET} {router.mss_clamp}"
         yield f"{come} {_SET} {router.mss_clamp}"
         return
     yield f"{go} {_SET} rt mtu"
+    by_mtu: dict[int, list[str]] = defaultdict(list)
+    for uplink in router.uplinks:
+        by_mtu[uplink.mtu or _USUAL_MTU].append(f'"{uplink.dev}"')
     for each in families(router):
-        size = (router.mtu or _USUAL_MTU) - _HEADERS[each.version]
-        yield f"{come} meta nfproto {each.name} {_SET} {size}"
+        for mtu, devs in by_mtu.items():
+            size = mtu - _HEADERS[each.version]
+            yield f"iifname {anonymous_set(devs)} meta nfproto {each.name} {_SET} {size}"

@@ -54,7 +54,8 @@ def _best(router: Router, table: int, destination: Address) -> StaticRoute | Non
 
 
 def _implied(router: Router) -> Iterator[Network]:
-    yield from (i.network for i in router.connected)
+    for uplink in router.uplinks:
+        yield from (i.network for i in uplink.connected)
     for link in router.links:
         yield from (i.network for i in link.router_addresses)
         yield from link.networks

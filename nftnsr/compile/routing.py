@@ -1,14 +1,24 @@
-"""Routes of all namespaces, and the IPv6 addresses inside that the uplink answers for."""
+"""Routes of all namespaces, and the IPv6 addresses inside that an uplink answers for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import product
 
 from attrs import evolve
 
 from nftnsr.compile.families import Family, Side, families, family
-from nftnsr.spec.model import MAIN_TABLE, Address, Inner, Interface, Network, Router, StaticRoute
+from nftnsr.spec.model import (
+    MAIN_TABLE,
+    Address,
+    Inner,
+    Interface,
+    Network,
+    Router,
+    StaticRoute,
+    Uplink,
+)
 from nftnsr.state.model import Hop, Neighbour, PolicyRule, Route
 
 _DEFAULT: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
@@ -22,10 +32,15 @@ def router_routes(router: Router) -> Iterator[Route]:
     for each in families(router):
         for side in each.sides:
             yield from _to_inside(each, side)
-        for gateway in router.gateways:
-            if gateway.version == each.version:
-                hop = _hop(router.uplink, gateway, router.connected)
-                yield _route(_DEFAULT[each.version], hop)
+        for route in (route for uplink in router.uplinks for route in default_routes(uplink)):
+            if route.destination.version == each.version:
+                yield route
+
+
+def default_routes(uplink: Uplink) -> Iterator[Route]:
+    for gateway in uplink.gateways:
+        route = _route(_DEFAULT[gateway.version], _hop(uplink.dev, gateway, uplink.connected))
+        yield evolve(route, metric=route.metric + uplink.metric)
 
 
 def far_rules(router: Router, link: Inner) -> Iterator[PolicyRule]:
@@ -90,8 +105,9 @@ def _hops(router: Router, route: StaticRoute) -> tuple[Hop, ...]:
         return (Hop(route.dev),)
     dev = route.dev or router.link_to(route.via)
     assert dev is not None
-    inner = {link.peer: link.router_addresses for link in router.links}
-    return (_hop(dev, route.via, inner.get(dev, router.connected)),)
+    connected = {link.peer: link.router_addresses for link in router.links}
+    connected |= {uplink.dev: uplink.connected for uplink in router.uplinks}
+    return (_hop(dev, route.via, connected[dev]),)
 
 
 def rules(router: Router) -> Iterator[PolicyRule]:
@@ -136,13 +152,13 @@ def neighbours(router: Router) -> Iterator[Neighbour]:
 
 
 def proxied_neighbours(router: Router) -> Iterator[Neighbour]:
-    """The addresses inside that the uplink's prefix has: the segment asks there for them (NDP)."""
+    """The addresses inside that an uplink's prefix has: its segment asks there for them (NDP)."""
     each = family(router, 6)
     if each is None or not router.proxy_ndp:
         return
-    for far in each.far:
-        if any(far.ip in public.network for public in each.public):
-            yield Neighbour(router.uplink, far.ip, proxy=True)
+    for uplink, far in product(router.uplinks, each.far):
+        if any(far.ip in public.network for public in each.on(uplink).public):
+            yield Neighbour(uplink.dev, far.ip, proxy=True)
 
 
 def _to_inside(each: Family, side: Side) -> Iterator[Route]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_network, summarize_address_range
 
-from nftnsr.compile.families import Family, families, family, inner
+from nftnsr.compile.families import Family, families, family, inner, outer
 from nftnsr.compile.ways import FULL, transports, ways
 from nftnsr.spec.model import Address, Network, Router, SourceNat
 from nftnsr.state.model import Set
@@ -37,14 +37,14 @@ def sets(router: Router) -> Iterator[Set]:
 def rules(router: Router, *, translated: bool) -> Iterator[str]:
     """`translated` says whether any destination is."""
     for each in families(router):
-        yield from (f'oifname "{router.uplink}" {rule}' for rule in _leaving(router, each))
+        yield from (f"oifname {outer(router)} {rule}" for rule in _leaving(router, each))
     links = inner(router)
     if translated and router.hairpin:
         # Else the server answers the client directly, past the router, from another address.
         yield f"iifname {links} oifname {links} ct status dnat masquerade"
     for each in families(router):
         if any(w.forward.hide_client for w in ways(router, each)):
-            inward = f'iifname "{router.uplink}" oifname {links} {transports(router)}'
+            inward = f"iifname {outer(router)} oifname {links} {transports(router)}"
             asked = " . ".join((
                 f"ct original {each.keyword} saddr", f"ct original {each.keyword} daddr",
                 "meta l4proto", "ct original proto-dst",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from nftnsr.compile.families import family
 from nftnsr.compile.routing import proxied_neighbours
-from nftnsr.spec.model import Inner, Router
+from nftnsr.spec.model import Inner, Router, Uplink
 from nftnsr.state.model import Sysctl
 
 _GIVEN = "1"  # IN6_ADDR_GEN_MODE_NONE: the veth's link-local next hops are given, so no others
@@ -51,22 +51,28 @@ def far_sysctls(router: Router, link: Inner) -> Iterator[Sysctl]:
 
 def _ipv6(router: Router) -> Iterator[Sysctl]:
     """Every setting has a value for every spec, so that none stays from the spec before."""
-    uplink, links = router.uplink, _links(router)
     used = family(router, 6) is not None
     yield Sysctl("net/ipv6/conf/all/forwarding", str(int(used)))
-    for dev in links:
+    for dev in _links(router):
         yield Sysctl(f"net/ipv6/conf/{dev}/disable_ipv6", str(int(not used)))
         yield Sysctl(f"net/ipv6/conf/{dev}/forwarding", str(int(used)))
     for link in router.links:
         yield Sysctl(f"net/ipv6/conf/{link.peer}/addr_gen_mode", _GIVEN)
-    yield Sysctl(f"net/ipv6/conf/{uplink}/accept_ra", str(router.accept_ra))
+    for uplink in router.uplinks:
+        yield from _uplink_ipv6(router, uplink)
+
+
+def _uplink_ipv6(router: Router, uplink: Uplink) -> Iterator[Sysctl]:
+    conf = f"net/ipv6/conf/{uplink.dev}"
+    yield Sysctl(f"{conf}/accept_ra", str(router.accept_ra))
     # A router solicits neighbours from its link-local address; while that one is tentative
     # (1-2 s after the move) the host behind it would be without IPv6.
-    detected = not all(each.nodad for each in router.address_options)
-    yield Sysctl(f"net/ipv6/conf/{uplink}/accept_dad", str(int(detected)))
-    yield Sysctl(f"net/ipv6/conf/{uplink}/proxy_ndp", str(int(any(proxied_neighbours(router)))))
-    yield Sysctl(f"net/ipv6/neigh/{uplink}/proxy_delay", str(router.proxy_delay))
+    detected = not all(each.nodad for each in uplink.address_options)
+    yield Sysctl(f"{conf}/accept_dad", str(int(detected)))
+    proxied = any(each.dev == uplink.dev for each in proxied_neighbours(router))
+    yield Sysctl(f"{conf}/proxy_ndp", str(int(proxied)))
+    yield Sysctl(f"net/ipv6/neigh/{uplink.dev}/proxy_delay", str(router.proxy_delay))
 
 
 def _links(router: Router) -> tuple[str, ...]:
-    return (router.uplink, *(link.peer for link in router.links))
+    return (*(uplink.dev for uplink in router.uplinks), *(link.peer for link in router.links))

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from attrs import frozen
 
-from nftnsr.compile.families import Family
+from nftnsr.compile.families import Family, outer
 from nftnsr.spec.model import Address, Forward, Network, Ports, Router, Target
 from nftnsr.state.words import anonymous_set, nft_network
 
@@ -52,7 +52,7 @@ class Match:
 
     def guard(self, each: Family, router: Router) -> str:
         """What a packet must be for the map to be asked, with a space behind."""
-        match = [f'iifname "{router.uplink}"'] * self.outside
+        match = [f"iifname {outer(router)}"] * self.outside
         if not self.addresses:
             match.append(f"{each.keyword} daddr {anonymous_set(map(str, each.shared))}")
         if self.sources or self.addresses:

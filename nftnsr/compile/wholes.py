@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nftnsr.compile.families import families, family
+from nftnsr.compile.families import families, family, outer
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Set
 from nftnsr.state.words import TABLE
@@ -38,7 +38,7 @@ def sets(router: Router) -> Iterator[Set]:
 
 def rules(router: Router) -> Iterator[str]:
     """For destinations; what leaves is in sources.py."""
-    come = "" if router.hairpin else f'iifname "{router.uplink}" '
+    come = "" if router.hairpin else f"iifname {outer(router)} "
     for each in families(router):
         if each.alone:
             ip = each.keyword

@@ -57,7 +57,9 @@ def allowed_ipv4(segment: Segment) -> list[str]:
     """The sources that may leave: the uplink's own, and others only where nothing masquerades."""
     router = segment.router
     inside = [i.ip for i in router.host.addresses] if not router.masquerade else []
-    sources = [str(ip) for ip in (*(i.ip for i in router.addresses), *inside) if ip.version == 4]
+    sources = [
+        str(ip) for ip in (*(i.ip for i in segment.uplink.addresses), *inside) if ip.version == 4
+    ]
     networks = router.host.networks if not router.masquerade else ()
     sources += [str(pair.public) for pair in router.one_to_one if pair.public.version == 4]
     sources += [nat.pool for nat in router.snat if nat.first.version == 4]

@@ -78,7 +78,7 @@ def _neighbour_discovery(segment: Segment) -> Iterator[Probe]:
     for ip in filter(segment.on_link, segment.own_ipv6):
         for place, link in ((segment.neighbour, LAN), (segment.gateway, SEGMENT)):
             name = f"{ip} asked for by the {place}"
-            mac = uplink_mac(router) or segment.uplink_wire.near.mac
+            mac = uplink_mac(router, segment.uplink) or segment.uplink_wire.near.mac
             yield Solicit(router.name, "ndp", name, place, link, ip, mac, within)
 
 
@@ -115,7 +115,7 @@ def _on_the_segment(scene: Scene, segment: Segment, family: Family) -> Iterator[
             continue
         if near is not None and segment.has_gateway(family.version):
             yield from _reach(segment, "out", origin, _quiet_servers(scene, near), Arrives(seen))
-        for gateway in segment.router.gateways:
+        for gateway in segment.uplink.gateways:
             if gateway.version == family.version and not gateway.is_link_local:
                 yield _echo(segment, origin, gateway)
 

@@ -130,34 +130,34 @@ def answer_through(router: Router, number: int, networks: list[Network]) -> None
 
 
 def _uplink(rtnl: Rtnetlink, segment: Segment) -> None:
-    router = segment.router
-    if router.made is not None:
-        if router.made.bridge is not None:
-            wires.add_bridge(router.made.bridge, (segment.uplink_wire.near.link,))
+    router, uplink = segment.router, segment.uplink
+    if uplink.made is not None:
+        if uplink.made.bridge is not None:
+            wires.add_bridge(uplink.made.bridge, (segment.uplink_wire.near.link,))
         rtnl.set_up(segment.uplink_wire.near.link, up=True)
         return
-    rtnl.set_up(router.uplink, up=True)
+    rtnl.set_up(uplink.dev, up=True)
     for interface in _before(segment):
-        rtnl.add_address(Address(router.uplink, interface))
-    for gateway in router.gateways if router.host.default_route else ():
+        rtnl.add_address(Address(uplink.dev, interface))
+    for gateway in uplink.gateways if router.host.default_route else ():
         near = gateway.is_link_local or segment.on_link(gateway)
         default = EVERYWHERE[gateway.version]
-        hop = Hop(router.uplink, gateway, onlink=not near)
-        rtnl.add_route(Route(default, (hop,), metric=_metric(default)))
+        hop = Hop(uplink.dev, gateway, onlink=not near)
+        rtnl.add_route(Route(default, (hop,), metric=_metric(default) + uplink.metric))
 
 
 def _before(segment: Segment) -> Iterator[Interface]:
     """The uplink's addresses before the first apply: over IPv6 the host had its own there."""
-    router = segment.router
-    yield from (i for i in router.addresses if i.version == 4)
-    prefixes = [i.network for i in router.addresses if i.version == 6 and not i.is_link_local]
+    addresses = segment.uplink.addresses
+    yield from (i for i in addresses if i.version == 4)
+    prefixes = [i.network for i in addresses if i.version == 6 and not i.is_link_local]
     own = [IPv6Interface((ip, n.prefixlen)) for ip in segment.own_ipv6 for n in prefixes if ip in n]
-    yield from own or (i for i in router.addresses if i.version == 6)
+    yield from own or (i for i in addresses if i.version == 6)
 
 
 def _on_segment(segment: Segment) -> set[Network]:
     """What the gateway asks the segment for (ARP, NDP)."""
-    everybody = (*segment.router.addresses, *segment.neighbours)
+    everybody = (*segment.uplink.addresses, *segment.neighbours)
     seen = [i for i in everybody if not i.ip.is_link_local]
     return {i.network for i in seen} | {single(i.ip) for i in seen}
 
@@ -165,7 +165,7 @@ def _on_segment(segment: Segment) -> set[Network]:
 def _gateway_interface(segment: Segment, ip: IP) -> Interface:
     if ip.is_link_local:
         return IPv6Interface((ip, 64))
-    prefixes = (i.network for i in segment.router.addresses if ip in i.network)
+    prefixes = (i.network for i in segment.uplink.addresses if ip in i.network)
     length = next((n.prefixlen for n in prefixes), ip.max_prefixlen)
     return ip_interface(f"{ip}/{length}")
 
@@ -188,7 +188,7 @@ def _routed(segment: Segment) -> Iterator[tuple[Network, IP]]:
 
 def _belongs_to(segment: Segment) -> list[Network]:
     """What the internet sends to this segment's gateway."""
-    near = [i.ip for i in (*segment.router.addresses, *segment.neighbours)]
+    near = [i.ip for i in (*segment.uplink.addresses, *segment.neighbours)]
     singles = (ip for ip in (*near, *segment.next_hops, *segment.own_ipv6))
     own = {single(ip) for ip in singles if not ip.is_link_local}
     inner = {n for n in segment.router.host.networks if n.version == 6 and not is_ula(n)}

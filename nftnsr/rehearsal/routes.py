@@ -13,7 +13,7 @@ from nftnsr.compile.paths import leads_nowhere
 from nftnsr.rehearsal.addresses import free
 from nftnsr.rehearsal.outcome import Untried
 from nftnsr.rehearsal.probes import Arrives, Probe, Reach, Server, endpoint
-from nftnsr.rehearsal.scene import HOST, INTERNET, Client, Scene, Segment, over_uplink
+from nftnsr.rehearsal.scene import HOST, INTERNET, Client, Scene, Segment
 from nftnsr.rehearsal.whole import known_as
 from nftnsr.spec.model import MAIN_TABLE, Address, Router, RoutingRule, StaticRoute
 
@@ -44,7 +44,7 @@ def _route(scene: Scene, segment: Segment, route: StaticRoute) -> Reach | str:
         return "only a rule leads to its table"
     if goal.prefixlen == 0:
         return "it is a default route beside that of `gateways`, or instead of it"
-    if not nowhere and not over_uplink(router, route):
+    if not nowhere and not segment.leads(route):
         return "nobody is there in a rehearsal"
     if any(r.destination == goal and (r.metric or 0) < (route.metric or 0) for r in router.routes):
         return "another route to the same destination has a lower metric"

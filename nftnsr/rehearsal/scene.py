@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_interface
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from nftnsr.compile.families import Family, families, family, is_ula
 from nftnsr.compile.guard import shunned
@@ -27,7 +27,16 @@ from nftnsr.rehearsal.wiring import (
     bridge_port,
     wire,
 )
-from nftnsr.spec.model import Address, Forward, Interface, Network, Router, Spec, StaticRoute
+from nftnsr.spec.model import (
+    Address,
+    Forward,
+    Interface,
+    Network,
+    Router,
+    Spec,
+    StaticRoute,
+    Uplink,
+)
 
 Place = str
 """The name of one participant, e.g. `internet` or `neighbour of ens3`."""
@@ -81,17 +90,18 @@ class Inner:
 
 @frozen
 class Segment:
-    """The layer-2 segment that a router's uplink is on, with a neighbour whom nobody trusts."""
+    """The layer-2 segment that an uplink is on, with a neighbour whom nobody trusts."""
 
     router: Router
+    uplink: Uplink
     number: int
     neighbours: tuple[Interface, ...]
 
     @property
     def uplink_wire(self) -> Wire:
         """That at whose end is the uplink, or what it is made upon, or a port of its bridge."""
-        made = self.router.made
-        near = self.router.uplink if made is None else made.parent or bridge_port(self.number)
+        made = self.uplink.made
+        near = self.uplink.dev if made is None else made.parent or bridge_port(self.number)
         return wire(4 * self.number, near, UPLINK_PORT)
 
     @property
@@ -109,22 +119,29 @@ class Segment:
         return f"router {self.router.name}"
 
     @property
+    def name(self) -> str:
+        """The router's name, and that of a further uplink of its."""
+        return " ".join(filter(None, (self.router.name, self.uplink.name)))
+
+    @property
     def gateway(self) -> Place:
-        return f"gateway of {self.router.name}"
+        return f"gateway of {self.name}"
 
     @property
     def neighbour(self) -> Place:
-        return f"neighbour of {self.router.name}"
+        return f"neighbour of {self.name}"
 
     @property
     def families(self) -> tuple[Family, ...]:
-        return families(self.router)
+        """Those of the uplink, with its own public addresses only."""
+        found = (each.on(self.uplink) for each in families(self.router))
+        return tuple(each for each in found if each.public)
 
     @property
     def next_hops(self) -> tuple[Address, ...]:
         """Gateways, and the next hops of other routes over the uplink: the gateway is them all."""
-        vias = (r.via for r in self.router.routes if over_uplink(self.router, r))
-        return tuple(dict.fromkeys((*self.router.gateways, *(v for v in vias if v is not None))))
+        vias = (r.via for r in self.router.routes if self.leads(r))
+        return tuple(dict.fromkeys((*self.uplink.gateways, *(v for v in vias if v is not None))))
 
     @property
     def next_hop_mac(self) -> str | None:
@@ -133,11 +150,11 @@ class Segment:
         return next(known, None)
 
     def has_gateway(self, version: int) -> bool:
-        return any(g.version == version for g in self.router.gateways)
+        return any(g.version == version for g in self.uplink.gateways)
 
     def on_link(self, address: Address) -> bool:
         """Whether `address` lies in a prefix of the uplink, so that its segment asks for it."""
-        return any(address in i.network for i in self.router.addresses)
+        return any(address in i.network for i in self.uplink.addresses)
 
     def stranger(self, version: int) -> Client:
         """The neighbour, under any address."""
@@ -156,6 +173,11 @@ class Segment:
         each = family(self.router, 6)
         ips = [i.ip for i in each.host if not is_ula(single(i.ip))] if each else []
         return tuple(ip for ip in ips if self.router.proxy_ndp or not self.on_link(ip))
+
+    def leads(self, route: StaticRoute) -> bool:
+        """Whether a route leads to a next hop on this segment."""
+        dev = route.dev or (None if route.via is None else self.router.link_to(route.via))
+        return route.via is not None and dev == self.uplink.dev
 
 
 @frozen
@@ -240,11 +262,6 @@ class Scene:
         return not any(network in r.host.networks for r in others)
 
 
-def over_uplink(router: Router, route: StaticRoute) -> bool:
-    """Whether a route leads to a next hop on the uplink's segment."""
-    return route.via is not None and router.uplink == (route.dev or router.link_to(route.via))
-
-
 def stage(spec: Spec) -> Scene:
     """Choose addresses for everybody, so that none collides with one that the spec names."""
     _refuse_shared(spec)
@@ -258,10 +275,12 @@ def stage(spec: Spec) -> Scene:
     far = tuple(spare(version, (*dropped, *named, *sources, *special)) for version in (4, 6))
     taken = [*named, *map(single, far)]
     segments: list[Segment] = []
-    for number, router in enumerate(spec.routers):
-        neighbours = tuple(_neighbours(router, taken, sources))
+    uplinks = ((router, uplink) for router in spec.routers for uplink in router.uplinks)
+    for number, (router, uplink) in enumerate(uplinks):
+        alone = Segment(router, uplink, number, ())
+        neighbours = tuple(_neighbours(alone, taken, sources))
         taken += [single(i.ip) for i in neighbours]
-        segments.append(Segment(router, number, neighbours))
+        segments.append(evolve(alone, neighbours=neighbours))
     networks = sorted({n for r in spec.routers for n in r.host.networks}, key=str)
     inner = tuple(Inner(n, _speaker(n, networks)) for n in networks)
     stray = tuple(Inner(single(t), t) for t in _elsewhere(spec, networks))
@@ -270,16 +289,23 @@ def stage(spec: Spec) -> Scene:
 
 
 def _refuse_shared(spec: Spec) -> None:
-    """Here each router has a segment of its own, with a wire to it."""
-    owners: dict[str, str] = {}
-    for router in spec.routers:
-        made = router.made
+    """Here each uplink has a segment of its own, with a wire to it."""
+    owners: dict[str, tuple[str, str]] = {}
+    for router, uplink in ((r, uplink) for r in spec.routers for uplink in r.uplinks):
+        made = uplink.made
         on = None if made is None else made.parent or made.bridge
-        if on is not None and owners.setdefault(on, router.name) != router.name:
-            raise Unstaged(
-                f"routers {owners[on]} and {router.name} are both made upon {on}: rehearse them "
-                "from two files, one at a time"
-            )
+        if on is None or owners.setdefault(on, (router.name, uplink.dev)) == (
+            router.name,
+            uplink.dev,
+        ):
+            continue
+        if owners[on][0] == router.name:
+            devs = f"{owners[on][1]} and {uplink.dev}"
+            raise Unstaged(f"uplinks {devs} of router {router.name} are both made upon {on}")
+        raise Unstaged(
+            f"routers {owners[on][0]} and {router.name} are both made upon {on}: rehearse them "
+            "from two files, one at a time"
+        )
 
 
 def veth_targets(spec: Spec) -> tuple[Address, ...]:
@@ -309,10 +335,10 @@ def _router_networks(router: Router) -> Iterator[Network]:
 
 
 def _neighbours(
-    router: Router, taken: Collection[Network], sources: Collection[Network]
+    segment: Segment, taken: Collection[Network], sources: Collection[Network]
 ) -> Iterator[Interface]:
     """One address of each family, and one more for each source network on the uplink's link."""
-    for each in families(router):
+    for each in segment.families:
         prefix = min((i.network for i in each.public), key=lambda n: n.prefixlen)
         used = [t for t in taken if t != prefix]
         used += [single(i.ip) for i in (*each.public, *each.host)]
@@ -322,7 +348,7 @@ def _neighbours(
             continue
         yield ip_interface(f"{address}/{prefix.prefixlen}")
         used.append(single(address))
-        for source in _on_link_sources(router, prefix):
+        for source in _on_link_sources(segment.router, prefix):
             address = free(source, used)
             if address is not None:
                 yield ip_interface(f"{address}/{prefix.prefixlen}")

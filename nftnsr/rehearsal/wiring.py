@@ -61,8 +61,9 @@ def bridge_port(number: int) -> str:
 
 def free_link_names(spec: Spec, count: int) -> list[str]:
     """Names for links in the host that the spec does not use there."""
-    made = [r.made for r in spec.routers if r.made is not None]
-    used = {r.uplink for r in spec.routers} | {r.host.interface for r in spec.routers}
+    uplinks = [uplink for router in spec.routers for uplink in router.uplinks]
+    made = [uplink.made for uplink in uplinks if uplink.made is not None]
+    used = {uplink.dev for uplink in uplinks} | {r.host.interface for r in spec.routers}
     used |= {name for each in made for name in (each.parent, each.bridge) if name is not None}
     candidates = (f"inner{number}" for number in range(count + len(used)))
     return [name for name in candidates if name not in used][:count]

@@ -88,7 +88,7 @@ class World:
                 self.host.run(furnish.answer_through, router, segment.number, networks)
 
     def _segment(self, router: str) -> Segment:
-        return next(s for s in self.scene.segments if s.router.name == router)
+        return next(s for s in self.scene.segments if s.name == router)
 
     def _build(self) -> None:
         scene = self.scene

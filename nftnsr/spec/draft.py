@@ -28,6 +28,7 @@ from .model import (
     SourceNat,
     StaticNeighbour,
     StaticRoute,
+    Uplink,
 )
 from .problems import Path
 
@@ -101,15 +102,33 @@ class FilterDraft:
 
 
 @frozen
-class RouterDraft:
+class UplinkDraft:
     path: Path
-    name: str
-    uplink: At[str] | None
+    dev: At[str] | None
     made: MadeUplink | None
     addresses: Many[Interface]
     address_options: Sequence[At[AddressOptions]]
     altnames: Many[str]
     gateways: Many[Address]
+    settings: Mapping[str, Any]
+
+    def finished(self) -> Uplink:
+        assert self.dev is not None
+        return Uplink(
+            dev=self.dev.value,
+            addresses=self.addresses.values,
+            gateways=self.gateways.values,
+            address_options=tuple(item.value for item in self.address_options),
+            made=self.made,
+            **self.settings,
+        )
+
+
+@frozen
+class RouterDraft:
+    path: Path
+    name: str
+    uplinks: tuple[UplinkDraft, ...]  # that of the router's own table first
     forward: Many[Forward]
     one_to_one: Many[OneToOne]
     prefix_translation: Many[PrefixPair]
@@ -123,15 +142,17 @@ class RouterDraft:
     filter: FilterDraft
     settings: Mapping[str, Any]
 
+    @property
+    def addresses(self) -> Many[Interface]:
+        """Those of all uplinks."""
+        items = tuple(item for uplink in self.uplinks for item in uplink.addresses)
+        return Many(items, whole=all(uplink.addresses.whole for uplink in self.uplinks))
+
     def finished(self) -> Router:
-        assert self.uplink is not None and self.host is not None
+        assert self.host is not None
         return Router(
             name=self.name,
-            uplink=self.uplink.value,
-            made=self.made,
-            addresses=self.addresses.values,
-            address_options=tuple(item.value for item in self.address_options),
-            gateways=self.gateways.values,
+            uplinks=tuple(uplink.finished() for uplink in self.uplinks),
             forward=self.forward.values,
             one_to_one=self.one_to_one.values,
             prefix_translation=self.prefix_translation.values,

@@ -168,6 +168,32 @@ class MadeUplink:
 
 
 @frozen
+class Uplink:
+    """One way out of the router: an interface, its addresses, and the gateways beyond it.
+
+    `dev` is its name in the router's namespace. The first one is written in the router's own
+    table, without a `name`, and has the metric 0.
+    """
+
+    dev: str
+    addresses: tuple[Interface, ...]
+    gateways: tuple[Address, ...] = ()
+    address_options: tuple[AddressOptions, ...] = ()  # of those of `addresses` that are tables
+    mtu: int | None = None  # None: as it is, here and in what follows
+    mac: str | None = None
+    altnames: tuple[str, ...] | None = None
+    made: MadeUplink | None = None  # None: it is an interface of the host, which moves
+    name: str = ""
+    metric: int = 0
+
+    @property
+    def connected(self) -> tuple[Interface, ...]:
+        """The addresses that bring a route to their prefix."""
+        without = {each.interface for each in self.address_options if each.noprefixroute}
+        return tuple(i for i in self.addresses if i not in without)
+
+
+@frozen
 class Setting:
     """A kernel setting of the router's namespace, by its path below /proc/sys."""
 
@@ -370,16 +396,14 @@ class Filter:
 
 @frozen(cache_hash=True)
 class Router:
-    """A network namespace with the uplink in it, as one table `[router.NAME]` says it.
+    """A network namespace with the uplinks in it, as one table `[router.NAME]` says it.
 
     The keys after `host` are what the compiler implies when a person does not write them.
     """
 
     name: str
-    uplink: str
-    addresses: tuple[Interface, ...]
+    uplinks: tuple[Uplink, ...]  # by metric, the first one always there
     host: Inner
-    gateways: tuple[Address, ...] = ()
     forward: tuple[Forward, ...] = ()
     strict: bool = False
     masquerade: bool = True
@@ -397,16 +421,11 @@ class Router:
     proxy_delay: int = 0  # in 1/100 s (USER_HZ), as net.ipv6.neigh.*.proxy_delay
     accept_ra: Literal[0, 1, 2] = 0
     rp_filter: Literal[0, 1, 2] = 1
-    address_options: tuple[AddressOptions, ...] = ()  # of those of `addresses` that are tables
-    mtu: int | None = None  # None: as it is, here and in what follows
-    mac: str | None = None
-    altnames: tuple[str, ...] | None = None
     mss_clamp: bool | int = False  # True: to the path MTU; a number: bytes, both ways
     filter: Filter = Filter()
     routes: tuple[StaticRoute, ...] = ()
     rules: tuple[RoutingRule, ...] = ()
     neighbours: tuple[StaticNeighbour, ...] = ()
-    made: MadeUplink | None = None  # None: the uplink is an interface of the host, which moves
     sysctls: tuple[Setting, ...] = ()  # by path; what is implied gives way to them
     inner: tuple[Inner, ...] = ()  # the further ones, ordered by name
 
@@ -416,15 +435,29 @@ class Router:
         return (self.host, *self.inner)
 
     @property
-    def connected(self) -> tuple[Interface, ...]:
-        """The addresses of the uplink that bring a route to their prefix."""
-        without = {each.interface for each in self.address_options if each.noprefixroute}
-        return tuple(i for i in self.addresses if i not in without)
+    def addresses(self) -> tuple[Interface, ...]:
+        """Those of all uplinks."""
+        return tuple(i for uplink in self.uplinks for i in uplink.addresses)
+
+    @property
+    def gateways(self) -> tuple[Address, ...]:
+        """Those of all uplinks."""
+        return tuple(g for uplink in self.uplinks for g in uplink.gateways)
+
+    @property
+    def moved(self) -> tuple[Uplink, ...]:
+        """The uplinks that are interfaces of the host."""
+        return tuple(uplink for uplink in self.uplinks if uplink.made is None)
+
+    def uplink_on(self, dev: str) -> Uplink | None:
+        """The uplink of this name."""
+        return next((uplink for uplink in self.uplinks if uplink.dev == dev), None)
 
     def link_to(self, address: Address) -> str | None:
         """The link of the router's namespace in whose prefix `address` is."""
+        outer = ((uplink.dev, uplink.connected) for uplink in self.uplinks)
         inner = ((link.peer, link.router_addresses) for link in self.links)
-        sides = ((self.uplink, self.connected), *inner)
+        sides = (*outer, *inner)
         return next((d for d, own in sides if any(address in i.network for i in own)), None)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from . import filter, phrases, sysctls, translations, uplinks, values
-from .addresses import Addresses
 from .draft import HostDraft, Many, RouterDraft
 from .forward_tables import Forwards
 from .keys import FILTER_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS
@@ -20,7 +19,6 @@ from .words import header, kind_of, number, quoted
 _FLAGS: Final = (
     "strict", "masquerade", "hairpin", "drop_invalid", "forward_filter", "counters", "proxy_ndp",
 )  # fmt: skip
-_MTUS: Final = (65535, 68)  # the most and the least (RFC 791)
 _SEGMENTS: Final = (
     536,
     65495,
@@ -70,25 +68,14 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
     table.number("rp_filter", 2)
     table.setting("inbound_ipv6", _inbound_ipv6, "open")
     table.setting("source_ports", translations.source_ports, "preserve")
-    table.number("mtu", *_MTUS)
-    table.setting("mac", values.mac, None)
-    altnames = table.texts("altnames", values.altname)
-    if "altnames" in raw:
-        table.settings["altnames"] = altnames.values
-    addresses = Addresses(faults)
     if mss := table.scalar("mss_clamp", _mss):
         table.settings["mss_clamp"] = mss.value
     host = table.table("host")
-    uplink, made = uplinks.read(table, faults)
+    first = uplinks.read(table, faults)
     return RouterDraft(
         path=path,
         name=name,
-        uplink=uplink,
-        made=made,
-        addresses=table.array("addresses", addresses, "an array of addresses"),
-        address_options=addresses.options,
-        altnames=altnames,
-        gateways=table.texts("gateways", values.gateway),
+        uplinks=(first,),
         forward=_enabled(table.array("forward", Forwards(faults), "an array of forwards")),
         one_to_one=table.texts("one_to_one", translations.one_to_one),
         prefix_translation=table.texts("prefix_translation", translations.prefixes),
@@ -134,7 +121,7 @@ def _host(path: Path, raw: dict[str, Any], faults: list[Fault]) -> HostDraft:
     peer = interface
     if "router_interface" in raw:
         peer = table.setting("router_interface", values.interface_name, "")
-    table.number("mtu", *_MTUS)
+    table.number("mtu", *uplinks.MTUS)
     table.setting("mac", values.mac, None)
     table.number("table", 2**32 - 1, 1)
     return HostDraft(

@@ -6,22 +6,23 @@ It knows types and the shape of strings; what must hold between values, only the
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from ipaddress import IPv6Address
 from typing import Any, Final, assert_never, get_args
 
 import tomli
-from attrs import fields_dict
+from attrs import Attribute, fields_dict
 
 from .keys import (
     ADDRESS_KEYS,
     FILTER_KEYS,
     FORWARD_KEYS,
     HOST_KEYS,
+    MADE_KEYS,
     ROUTE_KEYS,
     ROUTER_KEYS,
     SERVICE_KEYS,
     SNAT_KEYS,
-    UPLINK_KEYS,
     Key,
     Kind,
 )
@@ -35,6 +36,7 @@ from .model import (
     Service,
     SourceNat,
     StaticRoute,
+    Uplink,
     UplinkKind,
 )
 
@@ -95,25 +97,27 @@ def schema() -> Schema:
                 "description": "The routers by name, each a network namespace.",
                 "type": "object",
                 "minProperties": 1,
-                "additionalProperties": _table(ROUTER_KEYS, Router),
+                "additionalProperties": _table(ROUTER_KEYS, Router, Uplink),
             }
         },
     }
 
 
-def _table(keys: dict[str, Key], model: type) -> Schema:
+def _table(keys: dict[str, Key], *models: type) -> Schema:
+    """`models` hold the fields that the keys are read into."""
+    fields = {name: each for model in models for name, each in fields_dict(model).items()}
     return {
         "type": "object",
         "additionalProperties": False,
         "required": [key.name for key in keys.values() if key.required],
-        "properties": {key.name: _property(key, model) for key in keys.values()},
+        "properties": {key.name: _property(key, fields) for key in keys.values()},
     }
 
 
-def _property(key: Key, model: type) -> Schema:
+def _property(key: Key, fields: Mapping[str, Attribute[Any]]) -> Schema:
     example = tomli.loads(key.line)[key.name]
     result: Schema = {"description": key.doc, "examples": [example], **_value(key)}
-    default = fields_dict(model)[key.attribute].default
+    default = fields[key.attribute].default
     match default:
         case bool() | int():
             result["default"] = default
@@ -127,7 +131,7 @@ def _property(key: Key, model: type) -> Schema:
 def _value(key: Key) -> Schema:
     match key.kind:
         case Kind.UPLINK:
-            return {"anyOf": [_string("interface"), _table(UPLINK_KEYS, MadeUplink)]}
+            return {"anyOf": [_string("interface"), _table(MADE_KEYS, MadeUplink)]}
         case Kind.UPLINK_KIND:
             return {"enum": list(get_args(UplinkKind))}
         case Kind.UPLINK_MODE:

@@ -1,12 +1,13 @@
-"""`uplink`: the name of an interface that moves, or a table of one that is made."""
+"""Uplinks: an interface that moves, or one that is made, with its addresses and gateways."""
 
 from __future__ import annotations
 
 from typing import Any, Final, get_args
 
 from . import values
-from .draft import At
-from .keys import UPLINK_KEYS
+from .addresses import Addresses
+from .draft import At, UplinkDraft
+from .keys import MADE_KEYS
 from .model import MadeUplink, UplinkKind
 from .problems import Fault, Path
 from .table import Table
@@ -25,13 +26,39 @@ _WORDS: Final[dict[UplinkKind, tuple[str, ...]]] = {
 }
 
 
-def read(table: Table, faults: list[Fault]) -> tuple[At[str] | None, MadeUplink | None]:
+MTUS: Final = (65535, 68)  # the most and the least (RFC 791)
+
+
+def read(table: Table, faults: list[Fault]) -> UplinkDraft:
+    """An uplink, from the table that says it."""
+    dev, made = _interface(table, faults)
+    addresses = Addresses(faults)
+    altnames = table.texts("altnames", values.altname)
+    table.number("mtu", *MTUS)
+    table.setting("mac", values.mac, None)
+    said = table.settings.keys() & {"mtu", "mac"}
+    settings: dict[str, Any] = {key: table.settings.pop(key) for key in said}
+    if table.is_array("altnames"):
+        settings["altnames"] = altnames.values
+    return UplinkDraft(
+        path=table.path,
+        dev=dev,
+        made=made,
+        addresses=table.array("addresses", addresses, "an array of addresses"),
+        address_options=addresses.options,
+        altnames=altnames,
+        gateways=table.texts("gateways", values.gateway),
+        settings=settings,
+    )
+
+
+def _interface(table: Table, faults: list[Fault]) -> tuple[At[str] | None, MadeUplink | None]:
     """The uplink's name, and how it is made where it is."""
     value = table.get("uplink")
     if not isinstance(value, dict):
         return table.text("uplink", values.interface_name, "a string or a table"), None
     path = (*table.path, "uplink")
-    made = Table(value, path, UPLINK_KEYS, faults)
+    made = Table(value, path, MADE_KEYS, faults)
     name = made.text("name", values.interface_name)
     kind = made.text("kind", _kind)
     made.setting("parent", values.interface_name, None)
@@ -61,7 +88,7 @@ def _check(table: Table, path: Path, kind: UplinkKind, raw: dict[str, Any]) -> N
             table.fault(word, f"a {kind} has no `{word}`", "leave it out", on_key=True)
     for word in words:
         if word not in raw and word != "mode":
-            table.fault(word, f"a {kind} needs `{word}`", f"add {UPLINK_KEYS[word].line}")
+            table.fault(word, f"a {kind} needs `{word}`", f"add {MADE_KEYS[word].line}")
     mode = raw.get("mode")
     if isinstance(mode, str) and "mode" in words and mode not in _MODES[kind]:
         hint = f"write {', '.join(_MODES[kind])}"

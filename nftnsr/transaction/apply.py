@@ -90,7 +90,7 @@ def await_uplinks(
 ) -> None:
     """Wait, no longer than `seconds`, for the uplinks of `spec`; `tell` is told which, once."""
     scope = uplink_scope(spec)
-    moved = frozenset(r.uplink for r in spec.routers if r.made is None)
+    moved = frozenset(uplink.dev for router in spec.routers for uplink in router.moved)
     missing = moved - machine.uplinks(scope).keys()
     if missing and seconds > 0:
         tell(missing)

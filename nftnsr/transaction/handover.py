@@ -1,4 +1,4 @@
-"""What is wanted for the connections that are older than the uplink's last move."""
+"""What is wanted for the connections that are older than the uplinks' last move."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nftnsr.transaction.records import Record
 
 
 def applied(machine: Machine, router: Router, found: State) -> State:
-    """For those with the uplink's address, and those that an earlier handover kept."""
+    """For those with an uplink's address, and those that an earlier handover kept."""
     return machine.normal_form(handover.applied(router, tuple(_open(machine, router, found))))
 
 
@@ -23,12 +23,12 @@ def as_found(_: Machine, router: Router, found: State) -> State:
 
 
 def returned(machine: Machine, record: Record, found: State) -> State:
-    """For those with the veth's address, when the uplink comes back to the host, or is back."""
-    uplink = next((i.name for i in record.before[HOST].items if isinstance(i, Link)), None)
+    """For those with the veth's address, when the uplinks come back to the host, or are back."""
+    uplinks = [i.name for i in record.before[HOST].items if isinstance(i, Link)]
     flows = tuple(_translated(machine, record, found))
-    if uplink is None or not flows:
+    if not uplinks or not flows:
         return State({})
-    return machine.normal_form(handover.returned(record.router, uplink, flows))
+    return machine.normal_form(handover.returned(record.router, uplinks, flows))
 
 
 def _open(machine: Machine, router: Router, found: State) -> Iterator[Flow]:
@@ -42,7 +42,7 @@ def _open(machine: Machine, router: Router, found: State) -> Iterator[Flow]:
 
 
 def _translated(machine: Machine, record: Record, found: State) -> Iterator[Flow]:
-    """Those whose public end is an address that the uplink had, and gets again."""
+    """Those whose public end is an address that an uplink had, and gets again."""
     restored = {i.interface.ip for i in record.before[HOST].items if isinstance(i, Address)}
     veth = (i for i in record.applied[HOST].items if isinstance(i, Address) and i.dev != "lo")
     inside = {i.interface.ip for i in veth if i.interface.version == 4}

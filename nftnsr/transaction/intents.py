@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from ipaddress import ip_interface
 from typing import TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from nftnsr.compile import compile_far, compile_router, compile_spec
+from nftnsr.compile import compile_spec
 from nftnsr.compile.addressing import router_links
-from nftnsr.compile.families import families
 from nftnsr.compile.handover import places
-from nftnsr.compile.routing import router_routes
 from nftnsr.compile.sysctl import router_sysctls
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.scope import Scope
 from nftnsr.spec.model import Router, Spec
-from nftnsr.state.model import (
-    HOST,
-    RULESET,
-    Address,
-    Item,
-    Link,
-    Namespace,
-    Neighbour,
-    Route,
-    State,
-    Sysctl,
-    Table,
-)
+from nftnsr.state.model import HOST, Address, Item, Link, Namespace, State, Sysctl
 from nftnsr.state.unmanaged import foreign_items, unmanaged
-from nftnsr.transaction import handover, records
+from nftnsr.transaction import handover, memory, records
 from nftnsr.transaction.journal import Entry
+from nftnsr.transaction.memory import Change, on
 from nftnsr.transaction.records import Record
 from nftnsr.transaction.remarks import lost_uplinks
 from nftnsr.transaction.transact import Goal, Intent
@@ -64,14 +50,14 @@ def _intent(
     scope = evolve(scope, remembered=frozenset(n for n, record in kept.items() if record))
     found = observe(machine, scope)
     compiled = machine.normal_form(compiled)
-    shapes = {r.name: _shape(r, kept[r.name], found) for r in spec.routers}
+    shapes = {r.name: memory.shapes(r, kept[r.name], found) for r in spec.routers}
     changes = {
-        r.name: _Change.of(r, kept[r.name], found, compiled[HOST], shapes[r.name])
+        r.name: Change.of(r, kept[r.name], found, compiled[HOST], shapes[r.name])
         for r in spec.routers
     }
-    released = _host(tuple(i for change in changes.values() for i in change.released))
+    released = memory.only_host(tuple(i for change in changes.values() for i in change.released))
     handovers = (handed(machine, r, found) for r in spec.routers)
-    shaped = (_shaped(compiled, r, shapes[r.name]) for r in spec.routers)
+    shaped = (memory.shaped(compiled, r, shapes[r.name]) for r in spec.routers)
     resets = (_reset(machine, router, kept[router.name]) for router in spec.routers)
     wanted = State.union((compiled, *shaped, *resets, released, *handovers))
     ours = State.union(r.applied for r in kept.values() if r is not None)
@@ -98,7 +84,7 @@ def _reset(machine: Machine, router: Router, record: Record | None) -> State:
     gone = {i.name for i in record.applied[router.name].items if isinstance(i, Link)}
     gone -= {link.name for link in router_links(router)}
     said = (i for i in record.applied[router.name].items if isinstance(i, Sysctl))
-    lasting = {i.path for i in said if not any(_on(i, dev) for dev in gone)}
+    lasting = {i.path for i in said if not any(on(i, dev) for dev in gone)}
     unsaid = sorted(lasting - {each.path for each in router_sysctls(router)})
     settings = machine.usual(unsaid) if unsaid else ()
     return State({router.name: Namespace(tuple(settings))})
@@ -115,7 +101,7 @@ def down_intent(machine: Machine, kept: Iterable[Record]) -> tuple[Intent, State
     found = machine.observe(scope)
     lost = lost_uplinks(kept, found)
     items = (i for record in kept for i in _given_back(machine, record, found))
-    host = _host(tuple(i for i in items if not any(_on(i, dev.name) for _, dev in lost)))
+    host = memory.only_host(tuple(i for i in items if not any(on(i, dev.name) for _, dev in lost)))
     returned = {r.router: handover.returned(machine, r, found) for r in kept}
     wanted = State.union((host, *returned.values()))
     goal = Goal(wanted, scope, State.union(r.applied for r in kept))
@@ -152,7 +138,7 @@ def _scope(wanted: State, kept: Iterable[Record | None]) -> Scope:
 
 def record_without_apply(router: Router) -> Record:
     """A record for a router of which none was kept."""
-    return Record(router.name, _host(_assumed(router)), _applied(router))
+    return Record(router.name, memory.only_host(memory.assumed(router)), memory.applied(router))
 
 
 def _given_back(machine: Machine, record: Record, found: State) -> tuple[Item, ...]:
@@ -162,7 +148,7 @@ def _given_back(machine: Machine, record: Record, found: State) -> tuple[Item, .
         here = [i for i in found[HOST].items if isinstance(i, Link) and not i.made]
         if not all(_is_bare(link, found[HOST]) for link in here):
             # No namespace, after a reboot say: the uplink is somebody else's business now.
-            mine = (i for i in found[HOST].items if any(_on(i, link.name) for link in here))
+            mine = (i for i in found[HOST].items if any(on(i, link.name) for link in here))
             return tuple(evolve(i, called=i.name) if isinstance(i, Link) else i for i in mine)
     return _without_leases(before)
 
@@ -179,96 +165,3 @@ def _is_bare(link: Link, host: Namespace) -> bool:
     return not link.up and not any(
         isinstance(i, Address) and i.dev == link.name for i in host.items
     )
-
-
-def _assumed(router: Router) -> tuple[Item, ...]:
-    """What the host had before, told from the spec alone: better than to leave it unreachable."""
-    dev = router.uplink
-    items: list[Item] = [Link(dev)]
-    for each in families(router):
-        own = each.public
-        if each.version == 6:
-            length = each.public[0].network.prefixlen
-            near = [i for i in each.host if i.ip in each.public[0].network]
-            own = tuple(ip_interface((i.ip, length)) for i in near) or each.public
-        items += [Address(dev, i) for i in own]
-    return (*items, *(r for r in router_routes(router) if dev in r.devs))
-
-
-def _shape(router: Router, old: Record | None, found: State) -> Link | None:
-    """How the uplink was when it was taken, or is now that it is to be taken; None if unknown."""
-    if router.made is not None:
-        return None  # it was nothing before
-    here, taken = found[router.name].link(router.uplink), None if old is None else old.taken
-    if here is None:
-        return found[HOST].link(router.uplink) or taken
-    return taken if taken is not None and taken.name == router.uplink else here
-
-
-def _shaped(compiled: State, router: Router, shape: Link | None) -> State:
-    """The wanted uplink: what the spec does not say of it stays as it was when it was taken."""
-    link = compiled[router.name].link(router.uplink)
-    if link is None or shape is None:
-        return State({})
-    words = ("mac", "mtu", "queue_length", "alias", "altnames", "arp", "multicast")
-    kept = {w: getattr(shape, w) for w in words if getattr(link, w) is None}
-    return State({router.name: Namespace((evolve(link, **kept),))})
-
-
-def _host(items: tuple[Item, ...]) -> State:
-    return State({HOST: Namespace(items)})
-
-
-@frozen
-class _Change:
-    """What an apply means for the memory of one router."""
-
-    record: Record
-    released: tuple[Item, ...] = ()
-    """What the host gets back because the router does not use its old uplink any more."""
-
-    @classmethod
-    def of(
-        cls, router: Router, old: Record | None, found: State, host: Namespace, shape: Link | None
-    ) -> _Change:
-        applied = _applied(router)
-        moves = router.made is None
-        items = tuple(i for i in found[HOST].items if moves and _on(i, router.uplink))
-        configured = any(isinstance(i, Address) and not i.interface.is_link_local for i in items)
-        remembered = moves and old is not None and old.before[HOST].link(router.uplink) is not None
-        if old is not None and remembered and not configured:
-            # What the host had before the first apply stays remembered through all later ones,
-            # and through a reboot after which nobody configured the uplink.
-            return cls(evolve(old, applied=applied, down=False, taken=shape))
-        if old is not None and remembered:
-            return cls(Record(router.name, _host(items), applied, taken=shape))
-        before = items or (_assumed(router) if moves else ())
-        earlier = old.before[HOST].items if old is not None else ()
-        # Routes in whose place the router's own are now (the default) come back with `down` only.
-        taken = {i.place for i in host.items if isinstance(i, Route)}
-        withheld = tuple(i for i in earlier if isinstance(i, Route) and i.place in taken)
-        released = tuple(i for i in earlier if i not in withheld)
-        record = Record(router.name, _host((*before, *withheld)), applied, taken=shape)
-        return cls(record, released)
-
-
-def _applied(router: Router) -> State:
-    """Where the router lives, for a later observation: everything but the ruleset's contents."""
-    space = compile_router(router)
-    kept = tuple(i for i in space.items if not isinstance(i, RULESET) or isinstance(i, Table))
-    lives = State({router.name: Namespace(kept)})
-    return State.union((compile_far(router), lives, places(router)))
-
-
-def _on(item: Item, dev: str) -> bool:
-    match item:
-        case Link(name):
-            return name == dev
-        case Address() | Neighbour():
-            return item.dev == dev
-        case Route():
-            return dev in item.devs
-        case Sysctl(path, _):
-            return f"/{dev}/" in path
-        case _:
-            return False

@@ -24,13 +24,14 @@ def firewall_lost(rules: str, spec: Spec, found: State) -> Iterator[Obstacle]:
 
     What such rules let in would be shut out after the move, and what they shut out let in.
     """
-    for router in spec.routers:
-        if router.made is not None or found[HOST].link(router.uplink) is None:
+    moving = ((router, uplink.dev) for router in spec.routers for uplink in router.moved)
+    for router, dev in moving:
+        if found[HOST].link(dev) is None:
             continue  # it has moved already
         veth = router.host.interface
-        if f'"{router.uplink}"' in rules and f'"{veth}"' not in rules:
+        if f'"{dev}"' in rules and f'"{veth}"' not in rules:
             yield Obstacle(
-                f"the host's own nftables rules name {router.uplink}, and would see {veth} in its "
+                f"the host's own nftables rules name {dev}, and would see {veth} in its "
                 "place: what they let in, or keep out, would change",
                 f"let them name {veth} too (see nft list ruleset), or say --lockout-ok",
             )
@@ -62,10 +63,10 @@ def session_lost(session: Session | None, spec: Spec, found: State) -> Iterator[
 
 
 def _comes_in_by(router: Router, session: Session, found: State) -> bool:
-    """Whether the session's own end is an address of the uplink, or of the host behind it."""
+    """Whether the session's own end is an address of an uplink, or of the host behind it."""
     if any(session.client in n for n in router.host.networks):
         return False
-    devs = {router.uplink, router.host.interface}
+    devs = {*(uplink.dev for uplink in router.uplinks), router.host.interface}
     items = (i for i in found[HOST].items if isinstance(i, Address) and i.dev in devs)
     # The public address stays the session's end when the uplink has moved away under it.
     return session.server in {i.ip for i in (*router.addresses, *(i.interface for i in items))}

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from nftnsr.kernel.machine import Machine
 from nftnsr.report.words import namespace_words, sysctl_name
-from nftnsr.spec.model import MadeUplink, Router, Spec
+from nftnsr.spec.model import MadeUplink, Router, Spec, Uplink
 from nftnsr.state.model import HOST, RT_MAIN, Link, State, Sysctl
 from nftnsr.transaction import records
 
@@ -45,13 +45,14 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
         )
         return
     yield from _settings(machine, router)
-    if router.made is not None:
-        yield from _unmakeable(machine, router, router.made, wanted)
-    else:
-        if found[HOST].link(router.uplink) is None and found[name].link(router.uplink) is None:
-            yield _no_uplink(machine, router)
-        yield from _enslaved(router.uplink, found)
-        yield from name_taken(machine, router.uplink, found, name)
+    for uplink in router.uplinks:
+        if uplink.made is not None:
+            yield from _unmakeable(machine, router, uplink.made, wanted)
+            continue
+        if found[HOST].link(uplink.dev) is None and found[name].link(uplink.dev) is None:
+            yield _no_uplink(machine, router, uplink)
+        yield from _enslaved(uplink.dev, found)
+        yield from name_taken(machine, uplink.dev, found, name)
     for space in (HOST, name):
         yield from _taken(machine, router, space, wanted, found)
     yield from _routes(machine, router, wanted, found)
@@ -68,15 +69,15 @@ def _settings(machine: Machine, router: Router) -> Iterator[Obstacle]:
         )
 
 
-def _no_uplink(machine: Machine, router: Router) -> Obstacle:
+def _no_uplink(machine: Machine, router: Router, uplink: Uplink) -> Obstacle:
     kept = records.read(router.name)
-    before = kept.before[HOST].link(router.uplink) if kept is not None else None
+    before = kept.before[HOST].link(uplink.dev) if kept is not None else None
     there = ", ".join(sorted(machine.link_names() - {"lo"})) or "none"
     hint = f"the interfaces here are: {there}"
     if before is None or before.mac is None:
-        return Obstacle(f'router "{router.name}": there is no interface {router.uplink}', hint)
+        return Obstacle(f'router "{router.name}": there is no interface {uplink.dev}', hint)
     return Obstacle(
-        f'router "{router.name}": there is no interface {router.uplink} any more, nor one of its '
+        f'router "{router.name}": there is no interface {uplink.dev} any more, nor one of its '
         f"address {before.mac} under another name",
         f"{hint}; nftnsr down {router.name} cleans up what the router left",
     )
@@ -94,7 +95,7 @@ def _unmakeable(
         yield Obstacle(f'router "{router.name}": there is no {what} {on} on this host', hint)
     elif made.bridge is not None and not machine.is_bridge(on):
         yield Obstacle(f'router "{router.name}": interface {on} is no bridge', "name a bridge")
-    link = wanted[router.name].link(router.uplink)
+    link = wanted[router.name].link(made.name)
     if link is not None and link.lower is not None and (reason := machine.cannot_make(link)):
         hint = "load its module, or choose another kind of uplink: macvlan, or veth into a bridge"
         yield Obstacle(f'router "{router.name}": {reason}', hint)
@@ -163,7 +164,9 @@ def _routes(machine: Machine, router: Router, wanted: State, found: State) -> It
         dev for s in (wanted, found) for i in s[HOST].items if isinstance(i, Link)
         for dev in (i.name, i.called)
     }  # fmt: skip
-    for route in machine.routes_in_the_way(wanted[HOST], links | {router.uplink}):
+    for route in machine.routes_in_the_way(
+        wanted[HOST], links | {uplink.dev for uplink in router.uplinks}
+    ):
         over = f" over {', '.join(sorted(route.devs))}" if route.devs else ""
         main = route.table == RT_MAIN
         where = "" if main else f" in table {route.table}"

@@ -21,18 +21,18 @@ DIRECTORY = Path("/var/lib/nftnsr")
 class Record:
     """One applied router.
 
-    `before` holds, in the host's namespace, what the uplink had before the first apply: link,
+    `before` holds, in the host's namespace, what the uplinks had before the first apply: link,
     addresses, routes, neighbours, sysctls. `applied` is what nftnsr wanted last, without the
     ruleset: it tells where to look when the router goes or changes. After a `down` that could
-    not end everything yet the record stays, and says so. `taken` is how the uplink was when it
-    was last moved into the namespace.
+    not end everything yet the record stays, and says so. `taken` is how the uplinks were when
+    they were last moved into the namespace.
     """
 
     router: str
     before: State
     applied: State
     down: bool = False
-    taken: Link | None = None
+    taken: tuple[Link, ...] = ()
 
 
 def read(router: str) -> Record | None:

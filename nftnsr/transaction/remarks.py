@@ -38,10 +38,10 @@ class Ending:
 def about_managers(machine: Machine, spec: Spec, found: State) -> Iterator[Remark]:
     """Who else configures an uplink, told when it is taken for the first time."""
     for router in spec.routers:
-        moves = router.made is None and found[HOST].link(router.uplink) is not None
-        if moves and records.read(router.name) is None:
-            for manager in machine.managers(router.uplink):
-                yield Remark(manager.fact, manager.repair)
+        new = records.read(router.name) is None
+        here = [u.dev for u in router.moved if found[HOST].link(u.dev) is not None]
+        for manager in (m for dev in here if new for m in machine.managers(dev)):
+            yield Remark(manager.fact, manager.repair)
 
 
 def about_ends(endings: Iterable[Ending]) -> Iterator[Remark]:

@@ -80,8 +80,8 @@ def segment(box: None) -> Iterator[Segment]:
 
 def add_link_for(router: Router, number: int) -> str:
     """Give the host the link that a router takes, or is made upon; its other end is p`number`."""
-    made = router.made
-    dev = router.uplink if made is None else made.parent or f"port{number}"
+    made = router.uplinks[0].made
+    dev = router.uplinks[0].dev if made is None else made.parent or f"port{number}"
     sh(f"ip link add name {dev} up type veth peer name p{number}; ip link set p{number} up")
     if made is not None and made.bridge is not None:
         sh(f"ip link add name {made.bridge} up type bridge; ip link set {dev} master {made.bridge}")

@@ -22,7 +22,7 @@ from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import Result, World, probe, rehearse
 from nftnsr.rehearsal.rehearse import Apply
-from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Target
+from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Target, Uplink
 from nftnsr.transaction.apply import apply_spec
 
 pytestmark = [
@@ -38,9 +38,13 @@ HOST = Inner(
 )
 ROUTER = Router(
     name="ens3",
-    uplink="ens3",
-    addresses=(ip_interface("1.2.3.4/24"), ip_interface("2123:2134:abc:ddd::3/64")),
-    gateways=(ip_address("1.2.3.1"), ip_address("2123:2134:abc:ddd::1")),
+    uplinks=(
+        Uplink(
+            dev="ens3",
+            addresses=(ip_interface("1.2.3.4/24"), ip_interface("2123:2134:abc:ddd::3/64")),
+            gateways=(ip_address("1.2.3.1"), ip_address("2123:2134:abc:ddd::1")),
+        ),
+    ),
     host=HOST,
     forward=(
         Forward((Ports(22, 22),)),

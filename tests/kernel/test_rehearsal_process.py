@@ -19,7 +19,7 @@ from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.isolation import isolate
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import Result, World, rehearse
-from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec
+from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Uplink
 
 pytestmark = [
     pytest.mark.kernel,
@@ -30,9 +30,7 @@ SPEC = Spec(
     (
         Router(
             name="ens3",
-            uplink="ens3",
-            addresses=(ip_interface("1.2.3.4/24"),),
-            gateways=(ip_address("1.2.3.1"),),
+            uplinks=(Uplink("ens3", (ip_interface("1.2.3.4/24"),), (ip_address("1.2.3.1"),)),),
             host=Inner(
                 interface="vens3",
                 addresses=(ip_interface("192.168.158.2/24"),),

@@ -13,13 +13,17 @@ from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds, Untried
 from nftnsr.rehearsal.probes import Probe, Reach
 from nftnsr.rehearsal.scene import HOST, stage
 from nftnsr.report.rehearsal import rehearsal_json, rehearsal_text
-from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Target
+from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Target, Uplink
 
 ROUTER = Router(
     name="ens3",
-    uplink="ens3",
-    addresses=(ip_interface("198.51.100.4/24"), ip_interface("2001:db8:ffff::3/64")),
-    gateways=(ip_address("198.51.100.1"), ip_address("fe80::1")),
+    uplinks=(
+        Uplink(
+            dev="ens3",
+            addresses=(ip_interface("198.51.100.4/24"), ip_interface("2001:db8:ffff::3/64")),
+            gateways=(ip_address("198.51.100.1"), ip_address("fe80::1")),
+        ),
+    ),
     host=Inner(
         interface="vens3",
         addresses=(ip_interface("192.168.158.2/24"), ip_interface("2001:db8:ffff::2/128")),

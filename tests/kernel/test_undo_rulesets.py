@@ -65,9 +65,9 @@ def host_of(spec: Spec) -> None:
     sh("sysctl -qw net.ipv6.conf.default.accept_dad=0")
     for number, router in enumerate(spec.routers):
         dev = add_link_for(router, number)
-        for address in router.addresses if router.made is None else ():
+        for address in router.addresses if router.moved else ():
             sh(f"ip address add {address} dev {dev}")
-        for gateway in router.gateways if router.made is None else ():
+        for gateway in router.gateways if router.moved else ():
             family = "-6" if gateway.version == 6 else "-4"
             onlink = "" if gateway.is_link_local else "onlink"
             sh(f"ip {family} route add default via {gateway} dev {dev} {onlink}")

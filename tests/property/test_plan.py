@@ -202,7 +202,7 @@ def bare() -> State:
 def wanted_by(*some: Router) -> State:
     """The compiled state, with the uplinks that no router uses in the host."""
     state = compile_spec(Spec(some))
-    left = tuple(Link(u) for u in UPLINKS if u not in {r.uplink for r in some})
+    left = tuple(Link(u) for u in UPLINKS if u not in {u.dev for r in some for u in r.uplinks})
     return State({**state.namespaces, HOST: state[HOST].plus(left)})
 
 
@@ -273,7 +273,7 @@ def test_namespace_and_uplink_that_lost_their_names_get_them_back(router: Router
     wanted = wanted_by(router)
     fake = Fake(converge(bare(), wanted))
     fake.nameless["wan"] = "/proc/7/ns/net"
-    fake.put("wan", evolve(fake.spaces["wan"]["link", router.uplink], called="dev2"))
+    fake.put("wan", evolve(fake.spaces["wan"]["link", router.uplinks[0].dev], called="dev2"))
     after = converge(fake.state, wanted, rounds=1)
     assert difference(wanted, after) == ()
     assert after["wan"].nameless is None
@@ -301,7 +301,11 @@ def test_what_others_put_beside_ours_stays_for_as_long_as_its_link(
 def places(router: Router) -> set[tuple[str, str]]:
     """Where the links of an applied router are."""
     host = router.host
-    return {(HOST, host.interface), ("wan", host.peer), ("wan", router.uplink)}
+    return {
+        (HOST, host.interface),
+        ("wan", host.peer),
+        *(("wan", uplink.dev) for uplink in router.uplinks),
+    }
 
 
 def foreign(dev: str) -> tuple[Address | Neighbour | Route, ...]:
@@ -318,7 +322,7 @@ def test_order_of_routers_never_matters(order: list[str], data: st.DataObject) -
     def drawn(name: str) -> Router:
         router = data.draw(routers(name))
         host = evolve(router.host, interface=f"v{name}", default_route=False)
-        return evolve(router, uplink=f"ens{name}", host=host)
+        return evolve(router, uplinks=(evolve(router.uplinks[0], dev=f"ens{name}"),), host=host)
 
     made = {name: drawn(name) for name in "abc"}
     one = compile_spec(Spec(tuple(made.values())))

@@ -28,6 +28,7 @@ from nftnsr.spec.model import (
     SourceNat,
     Spec,
     Target,
+    Uplink,
 )
 from nftnsr.spec.rules.overlaps import Area, Stretch, clashing, overlapping
 
@@ -100,9 +101,13 @@ def routers(draw: st.DrawFn, k: int) -> Router:
     prefix = PrefixPair(IPv6Network(f"2001:db8:f{k:x}::/48"), IPv6Network(f"fd00:{k:x}:1::/48"))
     return Router(
         name=f"r{k}",
-        uplink=f"eth{k}",
-        addresses=tuple(own(k, f) for f in families),
-        gateways=tuple(gateways) if draw(st.booleans()) else (),
+        uplinks=(
+            Uplink(
+                dev=f"eth{k}",
+                addresses=tuple(own(k, f) for f in families),
+                gateways=tuple(gateways) if draw(st.booleans()) else (),
+            ),
+        ),
         forward=tuple(draw(forwards(k, families, ports)) for ports in draw(port_ranges())),
         host=Inner(
             interface=f"veth{k}",
@@ -174,7 +179,7 @@ def data_of(spec: Spec) -> dict[str, Any]:
 def router_data(router: Router) -> dict[str, Any]:
     host = router.host
     data = {
-        "uplink": router.uplink,
+        "uplink": router.uplinks[0].dev,
         "addresses": [str(a) for a in router.addresses],
         "gateways": [str(g) for g in router.gateways],
         "forward": [forward_data(f) for f in router.forward],

@@ -25,6 +25,7 @@ from nftnsr.spec.model import (
     SourceNat,
     Spec,
     Target,
+    Uplink,
 )
 from nftnsr.state.model import (
     HOST,
@@ -44,15 +45,26 @@ from nftnsr.state.ruleset import ruleset_text
 HERE = ip_interface("2001:db8:1:2::2/128")
 BARE = Router(
     name="wan",
-    uplink="ens3",
-    addresses=(ip_interface("192.0.2.10/24"), ip_interface("2001:db8:1:2::3/64")),
-    gateways=(ip_address("192.0.2.1"), ip_address("2001:db8:1:2::1")),
+    uplinks=(
+        Uplink(
+            dev="ens3",
+            addresses=(ip_interface("192.0.2.10/24"), ip_interface("2001:db8:1:2::3/64")),
+            gateways=(ip_address("192.0.2.1"), ip_address("2001:db8:1:2::1")),
+        ),
+    ),
     host=Inner(
         "vens3",
         (ip_interface("192.168.158.2/24"), HERE),
         (ip_interface("192.168.158.1/24"),),
     ),
 )
+
+
+def uplink(router: Router, **fields: Any) -> Router:
+    """The router with fields of its uplink changed."""
+    return evolve(router, uplinks=(evolve(router.uplinks[0], **fields),))
+
+
 ONE = evolve(BARE, forward=(Forward((Ports(22, 22),)),))
 OFFICE = (ip_network("203.0.113.0/24"), ip_network("2001:db8:9::/48"))
 
@@ -85,7 +97,9 @@ def settings(space: Namespace) -> dict[str, str]:
 
 def only4(router: Router) -> Router:
     host = evolve(router.host, addresses=router.host.addresses[:1])
-    return evolve(router, addresses=router.addresses[:1], gateways=router.gateways[:1], host=host)
+    return uplink(
+        evolve(router, host=host), addresses=router.addresses[:1], gateways=router.gateways[:1]
+    )
 
 
 # -- forwards ------------------------------------------------------------------------------
@@ -141,7 +155,7 @@ def test_list_of_ports_and_protocols_has_an_element_for_each() -> None:
     }
 
 
-TWO = evolve(BARE, addresses=(*BARE.addresses, ip_interface("192.0.2.11/24")))
+TWO = uplink(BARE, addresses=(*BARE.addresses, ip_interface("192.0.2.11/24")))
 
 
 def test_public_address_of_a_forward_is_a_part_of_its_key() -> None:
@@ -280,7 +294,7 @@ def test_forward_whose_sources_lack_a_family_does_not_exist_in_it() -> None:
 
 
 def test_every_public_address_is_forwarded() -> None:
-    two = evolve(ONE, addresses=(*ONE.addresses, ip_interface("192.0.2.11/24")))
+    two = uplink(ONE, addresses=(*ONE.addresses, ip_interface("192.0.2.11/24")))
     assert rules(two, "prerouting")[0].startswith("ip daddr { 192.0.2.10, 192.0.2.11 } dnat")
 
 
@@ -314,12 +328,8 @@ def test_no_hairpin_means_no_hairpin_rule() -> None:
 
 
 def test_masquerade_is_for_ipv4_and_the_uplink_only() -> None:
-    only6 = evolve(
-        BARE,
-        addresses=BARE.addresses[1:],
-        gateways=BARE.gateways[1:],
-        host=Inner("vens3", (HERE,)),
-    )
+    router = evolve(BARE, host=Inner("vens3", (HERE,)))
+    only6 = uplink(router, addresses=BARE.addresses[1:], gateways=BARE.gateways[1:])
     assert "masquerade" not in text(only6)
 
 
@@ -344,7 +354,7 @@ def test_what_decides_the_source_goes_from_the_narrow_to_the_wide() -> None:
     network, pool = ip_network("10.42.0.0/24"), [ip_address(f"192.0.2.{n}") for n in (20, 29)]
     router = evolve(
         ONE,
-        addresses=TWO.addresses,
+        uplinks=TWO.uplinks,
         one_to_one=(PAIR,),
         prefix_translation=(PREFIX,),
         snat=(SourceNat(network, pool[0], pool[0]), SourceNat(network, *pool, persistent=True)),
@@ -513,7 +523,7 @@ SWITCHES: dict[str, tuple[Callable[[Router], Router], set[str], set[str]]] = {
         set(),
     ),
     "gateways": (
-        lambda r: evolve(r, gateways=()),
+        lambda r: uplink(r, gateways=()),
         {
             str(i)
             for i in compile_router(ONE).items
@@ -588,7 +598,7 @@ def test_port_of_one_public_address_opens_nothing_at_the_hosts_own() -> None:
 
 
 def test_gateway_outside_the_prefixes_is_on_link() -> None:
-    router = evolve(
+    router = uplink(
         BARE,
         addresses=(ip_interface("192.0.2.10/32"), ip_interface("2001:db8:1:2::3/128")),
         gateways=(ip_address("172.31.1.1"), ip_address("2001:db8:ffff::1")),
@@ -599,7 +609,7 @@ def test_gateway_outside_the_prefixes_is_on_link() -> None:
 
 
 def test_gateway_inside_a_prefix_and_a_link_local_one_are_not_on_link() -> None:
-    router = evolve(BARE, gateways=(ip_address("192.0.2.1"), ip_address("fe80::1")))
+    router = uplink(BARE, gateways=(ip_address("192.0.2.1"), ip_address("fe80::1")))
     found = routes(compile_router(router))
     assert not found["0.0.0.0/0"].onlink
     assert not found["::/0"].onlink
@@ -665,7 +675,7 @@ def test_macs_are_stable_local_and_different() -> None:
         items = (*compile_router(router).items, *compile_host(router).items)
         return {i.mac for i in items if isinstance(i, Link) and i.mac}
 
-    assert macs(BARE) == macs(evolve(ONE, uplink="other"))
+    assert macs(BARE) == macs(uplink(ONE, dev="other"))
     both = macs(BARE) | macs(evolve(BARE, name="two"))
     assert len(both) == 4
     # The second bit is set (locally administered), the first is not (unicast).
@@ -682,7 +692,7 @@ def test_every_key_of_a_namespace_is_unique() -> None:
 
 def test_routers_share_the_host_and_nothing_else() -> None:
     host = evolve(ONE.host, interface="v2", default_route=False)
-    two = evolve(ONE, name="two", uplink="ens4", host=host)
+    two = uplink(evolve(ONE, name="two", host=host), dev="ens4")
     state = compile_spec(Spec((ONE, two)))
     assert set(state.namespaces) == {HOST, "wan", "two"}
     assert state["wan"] == compile_router(ONE)

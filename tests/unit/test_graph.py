@@ -33,6 +33,7 @@ from nftnsr.spec.model import (
     Spec,
     StaticRoute,
     Target,
+    Uplink,
 )
 from tests.tools import need
 
@@ -41,8 +42,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 NETWORK = ip_network("10.42.0.0/16")
 PLAIN = Router(
     "wan",
-    "ens3",
-    (ip_interface("192.0.2.10/24"),),
+    (Uplink("ens3", (ip_interface("192.0.2.10/24"),)),),
     Inner(
         "vens3",
         (ip_interface("192.168.158.2/24"),),
@@ -52,7 +52,7 @@ PLAIN = Router(
 )
 BOTH = evolve(
     PLAIN,
-    addresses=(*PLAIN.addresses, ip_interface("2001:db8::3/64")),
+    uplinks=(Uplink("ens3", (*PLAIN.addresses, ip_interface("2001:db8::3/64"))),),
     host=evolve(
         PLAIN.host, addresses=(*PLAIN.host.addresses, ip_interface("2001:db8::2/128"))
     ),
@@ -195,7 +195,8 @@ def test_long_lists_are_cut_and_what_is_cut_is_counted() -> None:
 @pytest.mark.parametrize("form", ["svg", "mermaid", "dot"])
 def test_any_name_can_be_drawn(form: Format) -> None:
     router = evolve(
-        PLAIN, name=NASTY, uplink=NASTY, forward=(forward(22, name=NASTY),),
+        PLAIN, name=NASTY, forward=(forward(22, name=NASTY),),
+        uplinks=(evolve(PLAIN.uplinks[0], dev=NASTY),),
         host=evolve(PLAIN.host, interface=NASTY),
     )  # fmt: skip
     said = picture(Spec((router,)), form)
@@ -230,7 +231,7 @@ def test_picture_is_self_contained_and_describes_itself() -> None:
 
 
 def test_several_routers_stand_below_each_other_in_one_machine() -> None:
-    other = evolve(PLAIN, name="lan", uplink="ens4")
+    other = evolve(PLAIN, name="lan", uplinks=(evolve(PLAIN.uplinks[0], dev="ens4"),))
     both = picture(Spec((other, PLAIN)))
     assert both.count(">this machine<") == both.count(">internet<") == both.count(">host<") == 1
     assert both.index(">namespace lan<") < both.index(">namespace wan<")
@@ -240,9 +241,13 @@ def test_several_routers_stand_below_each_other_in_one_machine() -> None:
 WIDE = evolve(
     BOTH,
     name="n" * 60,
-    uplink="w" * 15,
-    addresses=(ip_interface("2001:db8:1111:2222:3333:4444:5555:6666/64"),),
-    gateways=(ip_address("2001:db8:1111:2222:3333:4444:5555:7777"),),
+    uplinks=(
+        Uplink(
+            dev="w" * 15,
+            addresses=(ip_interface("2001:db8:1111:2222:3333:4444:5555:6666/64"),),
+            gateways=(ip_address("2001:db8:1111:2222:3333:4444:5555:7777"),),
+        ),
+    ),
     forward=tuple(
         forward(20000 + 2 * n, "10.42.0.1", sources=(ip_network(f"10.9.{n}.0/24"),), name="x" * 64)
         for n in range(30)

@@ -14,13 +14,21 @@ from nftnsr.spec.keys import (
     ADDRESS_KEYS,
     FORWARD_KEYS,
     HOST_KEYS,
+    MADE_KEYS,
     ROUTE_KEYS,
     ROUTER_KEYS,
     SNAT_KEYS,
-    UPLINK_KEYS,
     Key,
 )
-from nftnsr.spec.model import AddressOptions, Forward, Inner, MadeUplink, Router, StaticRoute
+from nftnsr.spec.model import (
+    AddressOptions,
+    Forward,
+    Inner,
+    MadeUplink,
+    Router,
+    StaticRoute,
+    Uplink,
+)
 from nftnsr.spec.schema import schema, text
 
 COMPLETE = """\
@@ -47,20 +55,24 @@ def test_schema_is_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "model", "without"),
+    ("keys", "models", "without"),
     [
-        (ROUTER_KEYS, Router, {"name", "address_options", "made", "inner"}),
-        (UPLINK_KEYS, MadeUplink, set()),
-        (ROUTE_KEYS, StaticRoute, set()),
-        (ADDRESS_KEYS, AddressOptions, set()),
-        (HOST_KEYS, Inner, {"name", "namespace"}),
-        (FORWARD_KEYS, Forward, set()),
+        (
+            ROUTER_KEYS,
+            (Router, Uplink),
+            {"name", "uplinks", "address_options", "made", "metric", "inner"},
+        ),
+        (MADE_KEYS, (MadeUplink,), set()),
+        (ROUTE_KEYS, (StaticRoute,), set()),
+        (ADDRESS_KEYS, (AddressOptions,), set()),
+        (HOST_KEYS, (Inner,), {"name", "namespace"}),
+        (FORWARD_KEYS, (Forward,), set()),
     ],
 )
 def test_every_field_of_the_model_has_a_key(
-    keys: dict[str, Key], model: type, without: set[str]
+    keys: dict[str, Key], models: tuple[type, ...], without: set[str]
 ) -> None:
-    names = {field.name for field in fields(model)} - without
+    names = {field.name for model in models for field in fields(model)} - without
     assert {key.attribute for key in keys.values()} == names
 
 

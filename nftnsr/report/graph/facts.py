@@ -80,8 +80,8 @@ def drawn(router: Router) -> Drawn:
     host = router.host
     return Drawn(
         router.name,
-        cut(f"via {g}" for g in router.gateways),
-        End(router.uplink, cut(str(i) for i in router.addresses)),
+        cut(f"via {g}" for g in router.uplinks[0].gateways),
+        End(router.uplinks[0].dev, cut(str(i) for i in router.uplinks[0].addresses)),
         tuple(_duties(router)),
         End(host.peer, cut(str(i) for i in host.router_addresses)),
         End(host.interface, (*cut(str(i) for i in host.addresses), *_defaults(router))),

@@ -8,6 +8,7 @@ from .filter import FILTER_KEYS
 from .forward import FORWARD_KEYS
 from .host import HOST_KEYS
 from .key import Key, Kind
+from .made import MADE_KEYS
 from .route import ROUTE_KEYS
 from .router import ROUTER_KEYS
 from .service import SERVICE_KEYS
@@ -19,6 +20,7 @@ __all__ = [
     "FILTER_KEYS",
     "FORWARD_KEYS",
     "HOST_KEYS",
+    "MADE_KEYS",
     "ROUTER_KEYS",
     "ROUTE_KEYS",
     "SERVICE_KEYS",

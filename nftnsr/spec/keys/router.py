@@ -5,30 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from .key import Key, Kind, by_name
+from .uplink import UPLINK_KEYS
 
 ROUTER_KEYS: Final = by_name(
-    Key(
-        "uplink",
-        Kind.UPLINK,
-        "The interface that moves from the host into the router's namespace; a table says how one "
-        "is made instead.",
-        '"ens3"',
-        required=True,
-    ),
-    Key(
-        "addresses",
-        Kind.UPLINK_ADDRESSES,
-        "The uplink's own addresses, each with its prefix length; a table says more of one.",
-        '["192.0.2.10/24"]',
-        required=True,
-    ),
-    Key(
-        "gateways",
-        Kind.GATEWAYS,
-        "The next hops of the default routes, at most one of each address family. A gateway "
-        "outside the uplink's prefixes is reached on-link.",
-        '["192.0.2.1", "fe80::1"]',
-    ),
+    UPLINK_KEYS["uplink"],
+    UPLINK_KEYS["addresses"],
+    UPLINK_KEYS["gateways"],
     Key(
         "forward",
         Kind.FORWARDS,
@@ -148,25 +130,9 @@ ROUTER_KEYS: Final = by_name(
         "1 strict, 2 loose.",
         "1",
     ),
-    Key(
-        "mtu",
-        Kind.MTU,
-        "The uplink's MTU in bytes while it is in the router; without it, the one it has.",
-        "1450",
-    ),
-    Key(
-        "mac",
-        Kind.MAC,
-        "The uplink's MAC address while it is in the router; without it, the one it has.",
-        '"02:00:00:00:00:03"',
-    ),
-    Key(
-        "altnames",
-        Kind.ALTNAMES,
-        "The uplink's alternative names while it is in the router (ip-link(8)); without it, those "
-        "it has.",
-        '["wan"]',
-    ),
+    UPLINK_KEYS["mtu"],
+    UPLINK_KEYS["mac"],
+    UPLINK_KEYS["altnames"],
     Key(
         "mss_clamp",
         Kind.MSS,

@@ -1,4 +1,4 @@
-"""The keys of an uplink that is made."""
+"""The keys of an uplink; the first one has them in the router's own table."""
 
 from __future__ import annotations
 
@@ -8,43 +8,45 @@ from .key import Key, Kind, by_name
 
 UPLINK_KEYS: Final = by_name(
     Key(
-        "name",
-        Kind.INTERFACE,
-        "The name of the uplink in the router's namespace; of a veth, that of its other end, too.",
-        '"up0"',
-        required=True,
-    ),
-    Key(
-        "kind",
-        Kind.UPLINK_KIND,
-        "What is made: macvlan, ipvlan or vlan upon an interface of the host, or veth into one of "
-        "its bridges.",
-        '"macvlan"',
-        required=True,
-    ),
-    Key(
-        "parent",
-        Kind.INTERFACE,
-        "The interface of the host upon which it is made; the host keeps it.",
+        "uplink",
+        Kind.UPLINK,
+        "The interface that moves from the host into the router's namespace; a table says how one "
+        "is made instead.",
         '"ens3"',
+        required=True,
+        field="dev",
     ),
     Key(
-        "bridge",
-        Kind.INTERFACE,
-        "The bridge of the host into which the other end of the veth is put.",
-        '"br0"',
+        "addresses",
+        Kind.UPLINK_ADDRESSES,
+        "The uplink's own addresses, each with its prefix length; a table says more of one.",
+        '["192.0.2.10/24"]',
+        required=True,
     ),
     Key(
-        "mode",
-        Kind.UPLINK_MODE,
-        "bridge, private or vepa of a macvlan; l2, l3 or l3s of an ipvlan. bridge and l2 without "
-        "it.",
-        '"bridge"',
+        "gateways",
+        Kind.GATEWAYS,
+        "The next hops of the default routes, at most one of each address family. A gateway "
+        "outside the uplink's prefixes is reached on-link.",
+        '["192.0.2.1", "fe80::1"]',
     ),
     Key(
-        "id",
-        Kind.VLAN,
-        "The number of the VLAN.",
-        "100",
+        "mtu",
+        Kind.MTU,
+        "The uplink's MTU in bytes while it is in the router; without it, the one it has.",
+        "1450",
+    ),
+    Key(
+        "mac",
+        Kind.MAC,
+        "The uplink's MAC address while it is in the router; without it, the one it has.",
+        '"02:00:00:00:00:03"',
+    ),
+    Key(
+        "altnames",
+        Kind.ALTNAMES,
+        "The uplink's alternative names while it is in the router (ip-link(8)); without it, those "
+        "it has.",
+        '["wan"]',
     ),
 )

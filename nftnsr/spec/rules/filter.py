@@ -148,7 +148,7 @@ def _within(network: Network, others: Sequence[Network]) -> bool:
 def _needed(router: RouterDraft, blocklist: At[Blocklist], held: _Held) -> Iterator[Fault]:
     """Those without whom there is no router: its gateways, itself, the host."""
     own = [(item.path, item.value.ip) for item in owned(router)]
-    gateways = [(item.path, item.value) for item in router.gateways]
+    gateways = [(g.path, g.value) for uplink in router.uplinks for g in uplink.gateways]
     for path, address in (*gateways, *own):
         if address in held:
             message = f"{blocklist.value.file} blocks {address}, which the router needs"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ..draft import RouterDraft
+from ..draft import HostDraft, RouterDraft, UplinkDraft
 from ..problems import Fault, Path
 from ..words import quoted
 
@@ -15,22 +15,35 @@ _IPV6_MTU: Final = 1280  # the least for IPv6 (RFC 8200, section 5): below, the 
 
 
 def faults(router: RouterDraft) -> Iterator[Fault]:
-    yield from _options(router)
+    for uplink in router.uplinks:
+        yield from _options(uplink)
+        yield from _mtu(uplink.path, uplink.settings, _has_ipv6(uplink))
+        yield from _made(uplink)
     yield from _altnames(router)
-    ipv6 = any(item.value.version == 6 for item in router.addresses)
-    yield from _mtu(router.path, router.settings, ipv6)
     yield from _sysctls(router)
-    yield from _made(router)
     if router.host is not None:
+        ipv6 = any(map(_has_ipv6, router.uplinks))
         yield from _mtu(router.host.path, router.host.settings, ipv6)
-        mine, theirs = router.settings.get("mac"), router.host.settings.get("mac")
-        if mine is not None and mine == theirs:
-            path, also = (*router.host.path, "mac"), (*router.path, "mac")
-            yield Fault(path, f"MAC address {mine} is the uplink's, too", also=also)
+    yield from _macs(router)
 
 
-def _options(router: RouterDraft) -> Iterator[Fault]:
-    for item in router.address_options:
+def _has_ipv6(uplink: UplinkDraft) -> bool:
+    return any(item.value.version == 6 for item in uplink.addresses)
+
+
+def _macs(router: RouterDraft) -> Iterator[Fault]:
+    sides: list[UplinkDraft | HostDraft] = [*router.uplinks]
+    sides += [] if router.host is None else [router.host]
+    seen: dict[str, Path] = {}
+    for side in sides:
+        mac = side.settings.get("mac")
+        if mac is not None and seen.setdefault(mac, side.path) != side.path:
+            also = (*seen[mac], "mac")
+            yield Fault((*side.path, "mac"), f"MAC address {mac} is the uplink's, too", also=also)
+
+
+def _options(uplink: UplinkDraft) -> Iterator[Fault]:
+    for item in uplink.address_options:
         options = item.value
         valid, preferred = options.valid_lifetime, options.preferred_lifetime
         if options.interface.version == 4 and not options.nodad:
@@ -49,14 +62,14 @@ def _options(router: RouterDraft) -> Iterator[Fault]:
             yield Fault((*item.path, "preferred_lifetime"), message, also=also)
 
 
-def _made(router: RouterDraft) -> Iterator[Fault]:
-    made = router.made
+def _made(uplink: UplinkDraft) -> Iterator[Fault]:
+    made = uplink.made
     if made is None:
         return
-    path = (*router.path, "uplink")
-    if made.kind == "ipvlan" and "mac" in router.settings:
+    path = (*uplink.path, "uplink")
+    if made.kind == "ipvlan" and "mac" in uplink.settings:
         message = "an ipvlan has the MAC address of its parent"
-        yield Fault((*router.path, "mac"), message, "leave it out")
+        yield Fault((*uplink.path, "mac"), message, "leave it out")
     if made.bridge == made.name:
         message = f"the other end of the veth would have the name of its bridge, {made.name}"
         yield Fault((*path, "name"), message, "choose another name")
@@ -64,11 +77,12 @@ def _made(router: RouterDraft) -> Iterator[Fault]:
 
 def _altnames(router: RouterDraft) -> Iterator[Fault]:
     taken: dict[str, Path] = {}
-    if router.uplink is not None:
-        taken[router.uplink.value] = router.uplink.path
+    for uplink in router.uplinks:
+        if uplink.dev is not None:
+            taken[uplink.dev.value] = uplink.dev.path
     if router.host is not None and router.host.peer is not None:
         taken[router.host.peer.value] = router.host.peer.path
-    for name in router.altnames:
+    for name in (name for uplink in router.uplinks for name in uplink.altnames):
         first = taken.setdefault(name.value, name.path)
         if first is not name.path:
             message = f"{quoted(name.value)} is the name of an interface of this router already"
@@ -77,7 +91,7 @@ def _altnames(router: RouterDraft) -> Iterator[Fault]:
 
 def _sysctls(router: RouterDraft) -> Iterator[Fault]:
     host = router.host
-    links = [router.uplink, None if host is None else host.peer]
+    links = [*(uplink.dev for uplink in router.uplinks), None if host is None else host.peer]
     known = {"all", "default", "lo", *(link.value for link in links if link is not None)}
     seen: dict[str, Path] = {}
     for item in router.sysctls:

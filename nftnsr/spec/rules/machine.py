@@ -13,13 +13,13 @@ from .uplink import owned
 
 
 def faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    yield from _parents(routers)
     if len(routers) < 2:
         return
     yield from _names(routers)
-    yield from _unique(routers, "uplink", lambda router: router.uplink)
+    yield from _unique(routers, "uplink", _devs)
     yield from _unique(routers, "host interface", _host_interface)
     yield from _uplink_as_host_interface(routers)
-    yield from _parents(routers)
     yield from _addresses(routers)
     yield from _networks(routers)
     yield from _default_routes(routers)
@@ -35,18 +35,19 @@ def _names(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
             yield Fault(router.path, message, "give it another name", None, True, first.path)
 
 
-def _host_interface(router: RouterDraft) -> At[str] | None:
-    return router.host.interface if router.host else None
+def _devs(router: RouterDraft) -> list[At[str]]:
+    return [uplink.dev for uplink in router.uplinks if uplink.dev is not None]
+
+
+def _host_interface(router: RouterDraft) -> list[At[str]]:
+    return [router.host.interface] if router.host and router.host.interface else []
 
 
 def _unique(
-    routers: Sequence[RouterDraft], what: str, of: Callable[[RouterDraft], At[str] | None]
+    routers: Sequence[RouterDraft], what: str, of: Callable[[RouterDraft], list[At[str]]]
 ) -> Iterator[Fault]:
     seen: dict[str, tuple[RouterDraft, At[str]]] = {}
-    for router in routers:
-        item = of(router)
-        if item is None:
-            continue
+    for router, item in ((r, item) for r in routers for item in of(r)):
         owner, first = seen.setdefault(item.value, (router, item))
         if owner is not router:
             message = f"{what} {quoted(item.value)} belongs to router {quoted(owner.name)} already"
@@ -55,12 +56,9 @@ def _unique(
 
 def _uplink_as_host_interface(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
     """An uplink must be able to come back to the host under its name."""
-    uplinks = {r.uplink.value: (r, r.uplink) for r in reversed(routers) if r.uplink is not None}
-    for router in routers:
-        item = _host_interface(router)
-        if item is None or item.value not in uplinks:
-            continue
-        owner, uplink = uplinks[item.value]
+    uplinks = {dev.value: (r, dev) for r in reversed(routers) for dev in _devs(r)}
+    for router, item in ((r, item) for r in routers for item in _host_interface(r)):
+        owner, uplink = uplinks.get(item.value, (router, item))
         if owner is not router:
             message = f"host interface {quoted(item.value)} has the name of an uplink"
             yield Fault(item.path, message, "choose another name", also=uplink.path)
@@ -68,14 +66,15 @@ def _uplink_as_host_interface(routers: Sequence[RouterDraft]) -> Iterator[Fault]
 
 def _parents(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
     """What an uplink is made upon, or put into, must stay in the host."""
-    moved = {r.uplink.value: r.uplink for r in routers if r.uplink is not None and r.made is None}
-    for router in routers:
-        made = router.made
+    uplinks = [uplink for router in routers for uplink in router.uplinks]
+    moved = {u.dev.value: u.dev for u in uplinks if u.dev is not None and u.made is None}
+    for uplink in uplinks:
+        made = uplink.made
         for key in ("parent", "bridge"):
             name = None if made is None else getattr(made, key)
             if name in moved:
                 message = f"{key} {quoted(name)} is an uplink, which leaves the host"
-                yield Fault((*router.path, "uplink", key), message, also=moved[name].path)
+                yield Fault((*uplink.path, "uplink", key), message, also=moved[name].path)
 
 
 def _tables(routers: Sequence[RouterDraft]) -> Iterator[Fault]:

@@ -40,9 +40,12 @@ def _no_family(path: Path, what: str, value: Network | Address) -> Fault:
     return Fault(path, message, "add one to `addresses`")
 
 
-def _links(router: RouterDraft) -> list[str]:
-    ends = (router.uplink, None if router.host is None else router.host.peer)
-    return [end.value for end in ends if end is not None]
+def _links(router: RouterDraft) -> list[str] | None:
+    """The links of the router, the uplinks first; None where one could not be read."""
+    devs = (uplink.dev for uplink in router.uplinks)
+    ends = (*devs, None if router.host is None else router.host.peer)
+    links = [end.value for end in ends if end is not None]
+    return links if len(links) == len(router.uplinks) + 1 else None
 
 
 def _dev(
@@ -50,14 +53,15 @@ def _dev(
 ) -> Iterator[Fault]:
     """The link is one of the router's, or it is told by the prefixes that its links have."""
     links = _links(router)
-    if len(links) < 2:
+    if links is None:
         return
+    *outer, inner = [f"{link} (the uplink)" for link in links[:-1]] + [links[-1]]
     if dev is not None and dev not in links:
         message = f"{quoted(dev)} is no link of the router"
-        yield Fault(path, message, f"its links are {links[0]} (the uplink) and {links[1]}")
+        yield Fault(path, message, f"its links are {', '.join(outer)} and {inner}")
     elif dev is None and address is not None and not _connected(router, address):
         message = f"nothing says on which link of the router {address} is"
-        yield Fault(path, message, f"add dev {links[0]} (the uplink) or dev {links[1]}")
+        yield Fault(path, message, f"add dev {', dev '.join(outer)} or dev {inner}")
 
 
 def _connected(router: RouterDraft, address: Address) -> bool:
@@ -68,8 +72,9 @@ def _connected(router: RouterDraft, address: Address) -> bool:
 
 
 def _prefixes(router: RouterDraft) -> Iterator[At[Interface]]:
-    without = {o.value.interface for o in router.address_options if o.value.noprefixroute}
-    yield from (item for item in router.addresses if item.value not in without)
+    for uplink in router.uplinks:
+        without = {o.value.interface for o in uplink.address_options if o.value.noprefixroute}
+        yield from (item for item in uplink.addresses if item.value not in without)
     if router.host is not None:
         yield from router.host.router_addresses
 
@@ -107,7 +112,7 @@ def _implied(router: RouterDraft) -> Iterator[tuple[Place, Path, str]]:
     def place(network: Network) -> Place:
         return MAIN_TABLE, network, _METRIC[network.version]
 
-    for gateway in router.gateways:
+    for gateway in router.uplinks[0].gateways:
         yield place(_DEFAULT[gateway.value.version]), gateway.path, "the gateway's route"
     for item in _prefixes(router):
         if item.value.version == 4:
@@ -120,13 +125,13 @@ def _implied(router: RouterDraft) -> Iterator[tuple[Place, Path, str]]:
 
 
 def _rules(router: RouterDraft, versions: set[int]) -> Iterator[Fault]:
-    links = [*_links(router), "lo"]
+    links = _links(router)
     for item in router.rules:
         rule = item.value
         for dev in (rule.iif, rule.oif):
-            if dev is not None and len(links) == 3 and dev not in links:
+            if dev is not None and links is not None and dev not in (*links, "lo"):
                 message = f"{quoted(dev)} is no link of the router"
-                yield Fault(item.path, message, f"its links are {', '.join(links)}")
+                yield Fault(item.path, message, f"its links are {', '.join((*links, 'lo'))}")
         network = rule.source or rule.destination
         if network is not None and router.addresses.whole and network.version not in versions:
             yield _no_family(item.path, f"a rule for {network}", network)

@@ -1,25 +1,27 @@
-"""The uplink's side: addresses, gateways, interface names."""
+"""The uplinks' side: addresses, gateways, interface names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..draft import At, RouterDraft
+from ..draft import At, RouterDraft, UplinkDraft
 from ..model import Address, Interface
 from ..problems import Fault
 from ..words import family, quoted
 
 
 def faults(router: RouterDraft) -> Iterator[Fault]:
-    yield from _names(router)
+    for uplink in router.uplinks:
+        yield from _names(router, uplink)
     for twin, first in duplicates(router):
         what = f"address {twin.value.ip} is given twice"
         yield Fault(twin.path, what, also=first.path)
-    yield from _gateways(router)
+    for uplink in router.uplinks:
+        yield from _gateways(router, uplink)
 
 
-def _names(router: RouterDraft) -> Iterator[Fault]:
-    host, uplink = router.host, router.uplink
+def _names(router: RouterDraft, of: UplinkDraft) -> Iterator[Fault]:
+    host, uplink = router.host, of.dev
     if host is None or uplink is None:
         return
     if host.interface is not None and host.interface.value == uplink.value:
@@ -48,10 +50,10 @@ def duplicates(router: RouterDraft) -> Iterator[tuple[At[Interface], At[Interfac
             yield item, first
 
 
-def _gateways(router: RouterDraft) -> Iterator[Fault]:
+def _gateways(router: RouterDraft, uplink: UplinkDraft) -> Iterator[Fault]:
     own = {item.value.ip: item for item in reversed(tuple(owned(router)))}
     seen: dict[int, At[Address]] = {}
-    for gateway in router.gateways:
+    for gateway in uplink.gateways:
         address = gateway.value
         first = seen.setdefault(address.version, gateway)
         if first is not gateway:
@@ -65,24 +67,26 @@ def _gateways(router: RouterDraft) -> Iterator[Fault]:
             message = f"gateway {address} is an address of {what} itself"
             hint = "a gateway is the provider's router"
             yield Fault(gateway.path, message, hint, also=mine.path)
-        elif router.addresses.whole and not _has_family(router, address.version):
+        elif uplink.addresses.whole and not _has_family(uplink, address.version):
             kind = family(address.version)
             message = f"gateway {address} is of no use: the uplink has no {kind} address"
             yield Fault(gateway.path, message, "add one to `addresses`")
         else:
-            yield from _behind_the_host(router, gateway)
+            yield from _behind_the_host(router, uplink, gateway)
 
 
-def _has_family(router: RouterDraft, version: int) -> bool:
-    return any(item.value.version == version for item in router.addresses)
+def _has_family(uplink: UplinkDraft, version: int) -> bool:
+    return any(item.value.version == version for item in uplink.addresses)
 
 
-def _behind_the_host(router: RouterDraft, gateway: At[Address]) -> Iterator[Fault]:
+def _behind_the_host(
+    router: RouterDraft, uplink: UplinkDraft, gateway: At[Address]
+) -> Iterator[Fault]:
     """A gateway that the router's own routes would look for at the host's side."""
     if router.host is None:
         return
     address = gateway.value
-    if any(address in item.value.network for item in router.addresses):
+    if any(address in item.value.network for item in uplink.addresses):
         return
     inside = (item for item in router.host.networks if address in item.value)
     for network in inside:
