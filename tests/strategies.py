@@ -134,6 +134,7 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
         prefix_translation=tuple(draw(some(PREFIXES))) if 6 in versions else (),
         snat=tuple(n for v in versions for n in draw(some(POOLS[v]))),
         no_nat=tuple(n for v in versions for n in draw(some(SOURCES[v][:1]))),
+        helpers=tuple(draw(some(["ftp", "sip", "tftp"]))),
         source_ports=draw(st.sampled_from(["preserve", "random"])),
         hairpin=draw(flag),
         drop_invalid=draw(flag),

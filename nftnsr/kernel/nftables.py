@@ -20,7 +20,7 @@ from attrs import define, field
 from nftnsr.kernel.errors import KernelError, Stale
 from nftnsr.kernel.generation import generation
 from nftnsr.kernel.namespaces import Room
-from nftnsr.state.model import Rule_, Set
+from nftnsr.state.model import Block, Rule_, Set, Table
 from nftnsr.state.ruleset import Counter, read_counters, read_listing, ruleset_text
 
 
@@ -121,7 +121,10 @@ def normal_form(ruleset: tuple[Rule_, ...]) -> tuple[Rule_, ...]:
 
     def load_and_list() -> tuple[Rule_, ...]:
         nft = Nftables()
-        nft.run(ruleset_text(ruleset))
+        try:
+            nft.run(ruleset_text(ruleset))
+        except KernelError as error:
+            raise _unknown_helper(nft, ruleset) or error from None
         for _ in range(_LOOKS):
             listed = nft.read(tables)  # type: ignore[arg-type]
             if _elements(listed) == _elements(ruleset):
@@ -142,3 +145,21 @@ _LOOKS = 10
 def _elements(ruleset: Iterable[Rule_]) -> dict[tuple[object, ...], int]:
     """How many elements each set and map has."""
     return {item.key: len(item.elements) for item in ruleset if isinstance(item, Set)}
+
+
+def _unknown_helper(nft: Nftables, ruleset: Iterable[Rule_]) -> KernelError | None:
+    """What to say where it is a helper that the kernel has not: nft only tells that something is.
+
+    (libnftables 1.0.6: "No such file or directory", under the first words of the text.)
+    """
+    for item in ruleset:
+        if isinstance(item, Block) and item.kind == "ct helper":
+            try:
+                nft.run(ruleset_text((Table(*item.table), item)))
+            except KernelError:
+                name = item.lines[0].split('"')[1]
+                return KernelError(
+                    f'this kernel has no helper "{name}" for connection tracking',
+                    f"load its module, nf_conntrack_{name}, or take it out of `helpers`",
+                )
+    return None

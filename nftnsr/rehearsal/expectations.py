@@ -54,6 +54,7 @@ def probes(scene: Scene) -> Iterator[Probe | Untried]:
         yield from _own_ipv6(scene, segment)
         yield from _closed(scene, segment)
         yield from router_itself(scene, segment)
+        yield from _helpers(segment)
         if segment.router.forward_filter:
             yield from _transit(scene, segment)
             yield from _foreign_source(scene, segment)
@@ -137,6 +138,12 @@ def _inner_senders(scene: Scene, segment: Segment, family: Family, to: Address) 
         ip = inner.address
         if ip.version == family.version and goes_out(segment, ip, to):
             yield inner.client.origin, known_as(segment.router, ip, to)
+
+
+def _helpers(segment: Segment) -> Iterator[Untried]:
+    for helper in segment.router.helpers:
+        reason = "a rehearsal speaks no protocol that announces connections"
+        yield Untried(segment.router.name, f"helper {helper}", reason)
 
 
 def _own_ipv6(scene: Scene, segment: Segment) -> Iterator[Probe]:

@@ -15,6 +15,7 @@ from .model import (
     Egress,
     Filter,
     Forward,
+    Helper,
     Inner,
     Interface,
     MadeUplink,
@@ -134,6 +135,7 @@ class RouterDraft:
     prefix_translation: Many[PrefixPair]
     snat: Many[SourceNat]
     no_nat: Many[Network]
+    helpers: Many[Helper]
     routes: Many[StaticRoute]
     rules: Many[RoutingRule]
     neighbours: Many[StaticNeighbour]
@@ -158,6 +160,7 @@ class RouterDraft:
             prefix_translation=self.prefix_translation.values,
             snat=self.snat.values,
             no_nat=self.no_nat.values,
+            helpers=tuple(sorted(self.helpers.values)),
             routes=self.routes.values,
             rules=self.rules.values,
             neighbours=self.neighbours.values,

@@ -23,6 +23,7 @@ Interface = IPv4Interface | IPv6Interface
 Network = IPv4Network | IPv6Network
 Protocol = Literal["tcp", "udp", "sctp"]
 Balance = Literal["source", "round-robin"]
+Helper = Literal["ftp", "sip", "tftp"]
 SourcePorts = Literal["preserve", "random", "fully-random"]
 InboundIPv6 = Literal["open", "forwards"]
 RouteType = Literal["unicast", "blackhole", "unreachable", "prohibit"]
@@ -412,6 +413,7 @@ class Router:
     snat: tuple[SourceNat, ...] = ()
     no_nat: tuple[Network, ...] = ()  # destinations
     source_ports: SourcePorts = "preserve"
+    helpers: tuple[Helper, ...] = ()  # sorted
     hairpin: bool = True
     drop_invalid: bool = True
     forward_filter: bool = True

@@ -81,6 +81,7 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         prefix_translation=table.texts("prefix_translation", translations.prefixes),
         snat=table.array("snat", translations.SourceNats(faults), "an array of translations"),
         no_nat=table.texts("no_nat", values.network),
+        helpers=table.texts("helpers", translations.helper),
         routes=table.array("routes", Routes(faults), "an array of routes"),
         rules=table.texts("rules", phrases.rule),
         neighbours=table.texts("neighbours", phrases.neighbour),

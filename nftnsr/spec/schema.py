@@ -30,6 +30,7 @@ from .model import (
     AddressOptions,
     Filter,
     Forward,
+    Helper,
     Inner,
     MadeUplink,
     Router,
@@ -194,6 +195,8 @@ def _value(key: Key) -> Schema:
             return _string("pool")
         case Kind.SOURCE_PORTS:
             return {"enum": ["preserve", "random", "fully-random"]}
+        case Kind.HELPERS:
+            return _array({"enum": list(get_args(Helper))})
         case Kind.NAME:
             return _string("forward name")
         case Kind.MSS:

@@ -8,7 +8,7 @@ from typing import Any
 from . import values
 from .forwards import Reading
 from .keys import SNAT_KEYS
-from .model import Address, Network, OneToOne, PrefixPair, SourceNat, SourcePorts
+from .model import Address, Helper, Network, OneToOne, PrefixPair, SourceNat, SourcePorts
 from .problems import Fault, Path
 from .table import Table
 from .values import Flaw, Unreadable, unreadable
@@ -75,6 +75,14 @@ def source_ports(text: str) -> SourcePorts:
             raise unreadable(
                 f"source_ports {quoted(text)} is none of preserve, random and fully-random"
             )
+
+
+def helper(text: str) -> Helper:
+    match text:
+        case "ftp" | "sip" | "tftp":
+            return text
+        case _:
+            raise unreadable(f"helper {quoted(text)} is none of ftp, sip and tftp")
 
 
 class SourceNats:

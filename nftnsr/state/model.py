@@ -278,7 +278,7 @@ class Set:
 
 @frozen
 class Block:
-    """Any other block of a table (counter, quota, flowtable ...): nftnsr makes none."""
+    """Any other block of a table: a helper (`ct helper`), and what only others make, as quotas."""
 
     table: tuple[str, str]
     kind: str

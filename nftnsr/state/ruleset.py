@@ -8,7 +8,7 @@ and reading a listing needs no grammar, only its blocks, lines and commas.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import takewhile
 from typing import Literal, TypeVar
 
@@ -139,8 +139,12 @@ def _change(
     old_chains, new_chains = _select(have, Chain), _select(want, Chain)
     gone = {k for k, c in old_chains.items() if k not in new_chains}
     moved = {k for k, c in old_chains.items() if k in new_chains and _moved(c, new_chains[k])}
-    # A set that a rule names cannot be deleted: its chains are refilled around it.
-    users = {k for k, c in old_chains.items() if _names_any(c, (old_sets[s] for s in stale))}
+    old_blocks, new_blocks = _select(have, Block), _select(want, Block)
+    stale_blocks = {k for k, b in old_blocks.items() if new_blocks.get(k) != b}
+    # What a rule names cannot be deleted: its chains are refilled around it.
+    named = {f"@{old_sets[k].name}" for k in stale}
+    named |= {f'"{old_blocks[k].name}"' for k in stale_blocks}
+    users = {k for k, c in old_chains.items() if _names_any(c, named)}
     refill = {k for k, c in new_chains.items() if old_chains.get(k) != c} | (users - gone)
     commands = [f"flush chain {_full(old_chains[k])}" for k in (refill | gone) & old_chains.keys()]
     # Elements of a verdict map name chains, as rules name sets: they go before these, and come
@@ -149,9 +153,9 @@ def _change(
     commands += [c for k, s in stay.items() for c in _elements("delete", s, new_sets[k])]
     commands += [f"delete {old_sets[k].kind} {_full(old_sets[k])}" for k in stale]
     commands += [f"delete chain {_full(old_chains[k])}" for k in gone | moved]
-    for key, item in _select(have, Block).items():
-        if want.get(key) != item:
-            commands.append(f"delete {item.kind} {_full(item)}")
+    commands += [f"delete {old_blocks[k].kind} {_full(old_blocks[k])}" for k in stale_blocks]
+    fresh = {k: b for k, b in new_blocks.items() if old_blocks.get(k) != b}
+    commands += [_declared(b) for b in fresh.values()]
     commands += [_declared(s) for k, s in new_sets.items() if k not in stay]
     for key, chain in new_chains.items():
         if key in refill:
@@ -164,7 +168,7 @@ def _change(
     return commands
 
 
-def _declared(item: Set) -> str:
+def _declared(item: Set | Block) -> str:
     lines = " ".join(f"{line};" for line in item.lines)
     return f"add {item.kind} {_full(item)} {{ {lines} }}"
 
@@ -183,9 +187,10 @@ def _moved(old: Chain, new: Chain) -> bool:
     return old.hook.split("; policy")[0] != new.hook.split("; policy")[0]
 
 
-def _names_any(chain: Chain, sets: Iterable[Set]) -> bool:
+def _names_any(chain: Chain, names: Collection[str]) -> bool:
+    """Whether a rule has one of these words, with which it names a set or an object."""
     words = {word.strip(";,") for rule in chain.rules for word in rule.split()}
-    return any(f"@{s.name}" in words for s in sets)
+    return not words.isdisjoint(names)
 
 
 def _declaration(item: Set | None) -> tuple[str, ...] | None:

@@ -8,6 +8,7 @@ from shlex import quote
 from attrs import frozen
 
 from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.modules import missing_translator
 from nftnsr.report.words import namespace_words, sysctl_name
 from nftnsr.spec.model import MadeUplink, Router, Spec, Uplink
 from nftnsr.state.model import HOST, RT_MAIN, Link, State, Sysctl
@@ -45,6 +46,7 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
         )
         return
     yield from _settings(machine, router)
+    yield from _helpers(router)
     for uplink in router.uplinks:
         if uplink.made is not None:
             yield from _unmakeable(machine, router, uplink.made, wanted)
@@ -67,6 +69,18 @@ def _settings(machine: Machine, router: Router) -> Iterator[Obstacle]:
             f'router "{router.name}": {what}: {reason}',
             f"change `sysctls` in [router.{router.name}]",
         )
+
+
+def _helpers(router: Router) -> Iterator[Obstacle]:
+    """Helpers that would let the other end be told a private address."""
+    for helper in router.helpers:
+        if module := missing_translator(helper):
+            yield Obstacle(
+                f'router "{router.name}": helper "{helper}" needs the kernel module {module}, '
+                "which is not loaded",
+                f"`modprobe {module}` loads it, the line {module} in "
+                "/etc/modules-load.d/nftnsr.conf at every boot",
+            )
 
 
 def _no_uplink(machine: Machine, router: Router, uplink: Uplink) -> Obstacle:

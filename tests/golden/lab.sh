@@ -3,6 +3,21 @@ ip -n wan link set dev lo alias nftnsr up
 ip netns exec wan sysctl -qw net/ipv4/ip_forward=1 net/ipv4/conf/all/promote_secondaries=1 net/ipv4/conf/all/send_redirects=0 net/ipv4/conf/default/send_redirects=0 net/ipv4/conf/all/accept_redirects=0 net/ipv4/conf/all/rp_filter=1 net/ipv4/conf/default/rp_filter=1 net/ipv6/conf/all/forwarding=0
 ip netns exec wan nft -f - <<'EOF'
 table inet nftnsr {
+	ct helper ftp_tcp {
+		type "ftp" protocol tcp
+		l3proto inet
+	}
+
+	ct helper sip_udp {
+		type "sip" protocol udp
+		l3proto inet
+	}
+
+	ct helper sip_tcp {
+		type "sip" protocol tcp
+		l3proto inet
+	}
+
 	map limit_ipv4 {
 		type ipv4_addr . ipv4_addr . inet_proto . inet_service : verdict
 		flags interval
@@ -169,6 +184,13 @@ table inet nftnsr {
 		oifname "eno1" meta nfproto ipv4 masquerade fully-random
 		iifname "vwan" oifname "vwan" ct status dnat masquerade
 		iifname "eno1" oifname "vwan" meta l4proto { tcp, udp, sctp } ct original ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst @hidden_ipv4 masquerade
+	}
+
+	chain helpers {
+		type filter hook prerouting priority filter; policy accept;
+		tcp dport 21 ct helper set "ftp_tcp"
+		udp dport 5060 ct helper set "sip_udp"
+		tcp dport 5060 ct helper set "sip_tcp"
 	}
 
 	chain forward {

@@ -109,6 +109,12 @@ FOREIGN = {
     "a counter that is used": (
         'add counter inet nftnsr mine\nadd rule inet nftnsr forward counter name "mine"'
     ),
+    "another helper": (
+        "flush chain inet nftnsr helpers\ndelete ct helper inet nftnsr ftp_tcp\n"
+        'add ct helper inet nftnsr ftp_tcp { type "sip" protocol tcp; }\n'
+        'add rule inet nftnsr helpers tcp dport 21 ct helper set "ftp_tcp"'
+    ),
+    "a helper less": "flush chain inet nftnsr helpers\ndelete ct helper inet nftnsr ftp_tcp",
     "a table flag": "add table inet nftnsr { flags dormant; }",
     "another policy": (
         "add chain inet nftnsr forward { type filter hook forward priority filter; policy accept; }"
@@ -122,7 +128,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_what_somebody_did_to_our_table_is_undone_by_one_batch(name: str) -> None:
-    router = ROUTERS["home-lab"]
+    router = ROUTERS["lab"]
     wanted = normal_form(compile_router(router).ruleset)
     with Room.scratch() as room:
         room.run(lambda: Nftables().run(ruleset_text(wanted)))

@@ -122,6 +122,7 @@ def routers(draw: st.DrawFn, k: int) -> Router:
         prefix_translation=(prefix,) * has6 if draw(st.booleans()) else (),
         snat=tuple(nats),
         no_nat=(ip_network("192.168.8.0/24"),) * has4 if draw(st.booleans()) else (),
+        helpers=draw(st.sampled_from([(), ("ftp",), ("ftp", "sip", "tftp")])),
         source_ports=draw(st.sampled_from(["preserve", "random", "fully-random"]))
         if has4
         else "preserve",
@@ -188,6 +189,7 @@ def router_data(router: Router) -> dict[str, Any]:
         "prefix_translation": [pair.text for pair in router.prefix_translation],
         "snat": [snat_data(nat) for nat in router.snat],
         "no_nat": [str(network) for network in router.no_nat],
+        "helpers": list(reversed(router.helpers)),
         "source_ports": router.source_ports,
         "hairpin": router.hairpin,
         "counters": router.counters,

@@ -225,6 +225,36 @@ def test_foreign_block_in_our_table_is_removed() -> None:
     assert batch(BASE, foreign) == "delete counter inet nftnsr hits\n"
 
 
+FTP = Block(T, "ct helper", "ftp_tcp", ('type "ftp" protocol tcp', "l3proto inet"))
+ASSIGNED = Chain(T, "helpers", HOOK, ('tcp dport 21 ct helper set "ftp_tcp"',))
+
+
+def test_helper_comes_before_the_rule_that_names_it_and_goes_after_it() -> None:
+    with_helper = (*BASE, FTP, ASSIGNED)
+    assert batch(with_helper, BASE).splitlines() == [
+        'add ct helper inet nftnsr ftp_tcp { type "ftp" protocol tcp; l3proto inet; }',
+        f"add chain inet nftnsr helpers {{ {HOOK} }}",
+        f"add rule inet nftnsr helpers {ASSIGNED.rules[0]}",
+    ]
+    assert batch(BASE, with_helper).splitlines() == [
+        "flush chain inet nftnsr helpers",
+        "delete chain inet nftnsr helpers",
+        "delete ct helper inet nftnsr ftp_tcp",
+    ]
+
+
+def test_helper_of_another_kind_is_made_anew_and_its_chain_refilled() -> None:
+    other = evolve(FTP, lines=('type "sip" protocol tcp', "l3proto inet"))
+    commands = batch((*BASE, FTP, ASSIGNED), (*BASE, other, ASSIGNED)).splitlines()
+    assert [command.split("{")[0].strip() for command in commands] == [
+        "flush chain inet nftnsr helpers",
+        "delete ct helper inet nftnsr ftp_tcp",
+        "add ct helper inet nftnsr ftp_tcp",
+        "add chain inet nftnsr helpers",
+        f"add rule inet nftnsr helpers {ASSIGNED.rules[0]}",
+    ]
+
+
 @pytest.mark.parametrize("name", ["forwards", "forwards_more"])
 def test_only_rules_that_name_the_very_set_are_refilled(name: str) -> None:
     """`@forwards_more` does not name `forwards`."""

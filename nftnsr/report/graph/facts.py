@@ -104,6 +104,8 @@ def _duties(router: Router) -> Iterator[str]:
         yield f"open of its own: {listed(own or ['nothing'])}"
     if limited := dict.fromkeys(str(each.source) for each in router.filter.egress):
         yield f"only some ways out: {listed(list(limited))}"
+    if router.helpers:
+        yield f"helpers: {listed(router.helpers)}"
     if router.mss_clamp:
         yield "TCP is told what fits through the uplink"
     if router.hairpin and router.forward:

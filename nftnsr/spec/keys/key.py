@@ -42,6 +42,7 @@ class Kind(Enum):
     NETWORK = auto()
     POOL = auto()
     SOURCE_PORTS = auto()
+    HELPERS = auto()
     ROUTES = auto()
     RULES = auto()
     NEIGHBOURS = auto()

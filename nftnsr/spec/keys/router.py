@@ -71,6 +71,14 @@ ROUTER_KEYS: Final = by_name(
         '"fully-random"',
     ),
     Key(
+        "helpers",
+        Kind.HELPERS,
+        "Protocols whose connections announce others, which are let in and translated with them: "
+        "ftp (21/tcp), sip (5060/udp and 5060/tcp), tftp (69/udp), where the server or the forward "
+        "that leads to it has this port. Whoever is inside can so open ports to himself.",
+        '["ftp"]',
+    ),
+    Key(
         "hairpin",
         Kind.FLAG,
         "Whether the host and the networks behind it can use the forwards by the public address.",

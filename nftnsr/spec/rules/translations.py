@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 from ..draft import At, HostDraft, RouterDraft
-from ..model import Address, Network, SourceNat
+from ..model import Address, Helper, Network, SourceNat
 from ..problems import Fault
 from ..words import family, quoted
 from .behind import Behind
@@ -22,6 +22,7 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
         yield from _firsts(router)
         yield from _of_no_use(router)
     yield from _twice(router)
+    yield from _helpers(router)
     yield from _shared(router)
     yield from _sources(router)
     yield from _prefixes(router)
@@ -99,6 +100,14 @@ def _twice(router: RouterDraft) -> Iterator[Fault]:
         first = known.setdefault(item.value, item)
         if first is not item:
             yield Fault(item.path, f"network {item.value} is given twice", also=first.path)
+
+
+def _helpers(router: RouterDraft) -> Iterator[Fault]:
+    seen: dict[str, At[Helper]] = {}
+    for item in router.helpers:
+        first = seen.setdefault(item.value, item)
+        if first is not item:
+            yield Fault(item.path, f"helper {quoted(item.value)} is given twice", also=first.path)
 
 
 def _shared(router: RouterDraft) -> Iterator[Fault]:
@@ -181,6 +190,10 @@ def _of_no_use(router: RouterDraft) -> Iterator[Fault]:
             kind = family(item.value.version)
             message = f"network {item.value} is of no use: nothing is translated over {kind}"
             yield Fault(item.path, message, "leave it out")
+    translated = sources or router.forward.items
+    if router.helpers.items and not translated and not router.settings.get("forward_filter", True):
+        message = "`helpers` is of no use: nothing is translated, and nothing is kept out"
+        yield Fault((*router.path, "helpers"), message, "leave it out")
     ports = router.settings.get("source_ports", "preserve")
     if ports != "preserve" and not router.snat.items and not (masked and 4 in uplink):
         message = f"source_ports {quoted(ports)} is of no use: nothing is masqueraded"
