@@ -125,8 +125,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nftnsr {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     made = {verb: _verb(verbs, verb) for verb in get_args(Verb)}
-    for verb in ("validate", "compile", "diff", "apply", "rehearse", "graph", "watch"):
+    for verb in ("validate", "compile", "diff", "apply", "graph", "watch"):
         made[verb].add_argument("spec", nargs="*", metavar="SPEC", help=_SPEC)
+    made["rehearse"].add_argument(
+        "spec", nargs="*", metavar="SPEC",
+        help=f"{_SPEC}; of two with the same router, the change from the first to the second",
+    )  # fmt: skip
     made["diff"].add_argument(
         "--full", action="store_true",
         help="look at everything, even if nothing can have changed since it was in sync",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace as Options
+from collections.abc import Sequence
 
 from nftnsr.commands import specs
 from nftnsr.commands.console import DIFFERS, OK, Console
 from nftnsr.commands.recording import Recording, recorded
 from nftnsr.kernel.machine import Machine
-from nftnsr.rehearsal import Result, rehearse
+from nftnsr.rehearsal import Result, is_change, rehearse, rehearse_change
 from nftnsr.report.rehearsal import rehearsal_json, rehearsal_text, result_text, summary
+from nftnsr.spec import load_each
 from nftnsr.spec.model import Spec
 from nftnsr.transaction.apply import apply_spec
 
@@ -20,15 +22,20 @@ def run(options: Options, console: Console) -> int:
 
 
 def _run(options: Options, console: Console, recording: Recording) -> int:
-    spec = specs.chosen(options.spec)
-    recording.routers = tuple(router.name for router in spec.routers)
+    old, spec = _chosen(options.spec)
+    named = (router.name for each in (old, spec) if each for router in each.routers)
+    recording.routers = tuple(sorted(set(named)))
 
     def tell(result: Result) -> None:
         recording.results.append(result)
         if not console.quiet or not result.ok:
             console.say(result_text(result, colour=console.colour))
 
-    rehearsal = rehearse(spec, _apply, tell)
+    if old is None:
+        rehearsal = rehearse(spec, _apply, tell)
+    else:
+        console.note(f"the change from {options.spec[0]} to {options.spec[1]}:")
+        rehearsal = rehearse_change(old, spec, _apply, tell)
     recording.results, recording.untried = list(rehearsal.results), rehearsal.untried
     console.document(rehearsal_json(rehearsal))
     if rehearsal.untried and not console.quiet:
@@ -37,6 +44,15 @@ def _run(options: Options, console: Console, recording: Recording) -> int:
     elif not console.quiet or not rehearsal.ok:
         console.say(summary(rehearsal))
     return OK if rehearsal.ok else DIFFERS
+
+
+def _chosen(named: Sequence[str]) -> tuple[Spec | None, Spec]:
+    """The spec to rehearse, and the one before it where two are named that have a router both."""
+    if len(named) == 2:
+        old, new = load_each(named)
+        if is_change(old, new):
+            return old, new
+    return None, specs.chosen(named)
 
 
 def _apply(spec: Spec) -> None:

@@ -52,13 +52,17 @@ def add_bridge(name: str, ports: tuple[str, ...]) -> None:
 
 
 def add_rule(source: Network_, table: int) -> None:
-    """Let what comes from `source` be routed by `table`."""
+    """Let what comes from `source` be routed by `table`, if it is not yet."""
     with _request(f"cannot add a rule for {source}") as ip:
         family = {4: 2, 6: 10}[source.version]
-        ip.rule(
-            "add", family=family, table=table, priority=table,
-            src=str(source.network_address), src_len=source.prefixlen,
-        )  # fmt: skip
+        try:
+            ip.rule(
+                "add", family=family, table=table, priority=table,
+                src=str(source.network_address), src_len=source.prefixlen,
+            )  # fmt: skip
+        except NetlinkError as error:
+            if error.code != errno.EEXIST:
+                raise
 
 
 @contextmanager

@@ -6,9 +6,13 @@ to look around in such a world.
 
 from __future__ import annotations
 
+from nftnsr.rehearsal.merged import is_change
 from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds, Untried
-from nftnsr.rehearsal.rehearse import rehearse
+from nftnsr.rehearsal.rehearse import rehearse, rehearse_change
 from nftnsr.rehearsal.trying import probe, untried
 from nftnsr.rehearsal.world import World
 
-__all__ = ["Rehearsal", "Result", "Seconds", "Untried", "World", "probe", "rehearse", "untried"]
+__all__ = [
+    "Rehearsal", "Result", "Seconds", "Untried", "World", "is_change", "probe", "rehearse",
+    "rehearse_change", "untried",
+]  # fmt: skip

@@ -13,6 +13,8 @@ from nftnsr.spec.model import Address
 
 # As sources on the wire these are right: a client before it has an address, a neighbour at work.
 _RULESET = """
+table netdev border
+delete table netdev border
 table netdev border {{
     set leaked4 {{
         type ipv4_addr
@@ -35,7 +37,7 @@ table netdev border {{
 
 
 def guard(segment: Segment) -> None:
-    """Count what comes from the uplink with a source that is none of the router's."""
+    """Count, from now on, what comes from the uplink with a source that is none of the router's."""
     allowed = ", ".join(allowed_ipv4(segment)) or "0.0.0.0"
     exempt = ", ".join(str(n) for n in segment.router.no_nat if n.version == 4)
     translated = f"ip daddr != {{ {exempt} }} " if exempt else ""

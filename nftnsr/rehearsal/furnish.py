@@ -45,7 +45,6 @@ def gateway(segment: Segment) -> None:
     """The provider's router, with the segment as a bridge, and what guards its border."""
     wan = segment.wan_wire
     wires.add_bridge(SEGMENT, (UPLINK_PORT, NEIGHBOUR_PORT))
-    border.guard(segment)
     with wires.rtnetlink() as rtnl:
         rtnl.set_up(wan.near.link, up=True)
         own = [_gateway_interface(segment, ip) for ip in segment.next_hops]
@@ -55,9 +54,19 @@ def gateway(segment: Segment) -> None:
             rtnl.add_address(Address(SEGMENT, interface))
         for network in sorted(_on_segment(segment) - {i.network for i in own}, key=str):
             rtnl.add_route(_connected(network, SEGMENT))
-        for network, via in _routed(segment):
-            rtnl.add_route(Route(network, (Hop(SEGMENT, via),), metric=_metric(network)))
         _talk_to(rtnl, wan.near.link, wan.far, EVERYWHERE.values())
+    provide(segment)
+
+
+def provide(segment: Segment) -> None:
+    """What the provider sends to the router by its own address, and lets out of it."""
+    border.guard(segment)
+    with wires.rtnetlink() as rtnl:
+        for network, via in _routed(segment):
+            route = Route(network, (Hop(SEGMENT, via),), metric=_metric(network))
+            # An IPv6 route over another next hop would become one of two paths.
+            rtnl.delete_route(Route(network, (), metric=_metric(network)))
+            rtnl.add_route(route)
 
 
 def neighbour(segment: Segment) -> None:
@@ -96,7 +105,7 @@ def inner_host(inner: Inner, wire: Wire) -> None:
         _talk_to(rtnl, wire.far.link, wire.near, (EVERYWHERE[inner.network.version],))
 
 
-def host(scene: Scene, inner: list[tuple[Inner, Wire]]) -> None:
+def host(scene: Scene, uplinks: Iterable[Segment], inner: list[tuple[Inner, Wire]]) -> None:
     """The twin of this host as it is before the first apply: with the uplinks, configured."""
     if inner:
         sysctl.write([Sysctl("net/ipv4/ip_forward", "1")])
@@ -106,7 +115,7 @@ def host(scene: Scene, inner: list[tuple[Inner, Wire]]) -> None:
         rtnl.set_up("lo", up=True)
         for ip in veth_targets(scene.spec):
             rtnl.add_address(Address("lo", ip_interface(ip)))
-        for segment in scene.segments:
+        for segment in uplinks:
             _uplink(rtnl, segment)
         for each, wire in inner:
             rtnl.set_up(wire.near.link, up=True)
@@ -124,7 +133,9 @@ def answer_through(router: Router, number: int, networks: list[Network]) -> None
         for via in (*(i.ip for i in router.host.router_addresses), router.host.router_link_local):
             default = EVERYWHERE[via.version]
             hop = Hop(router.host.interface, via, onlink=True)
-            rtnl.add_route(Route(default, (hop,), metric=_metric(default), table=table))
+            route = Route(default, (hop,), metric=_metric(default), table=table)
+            rtnl.delete_route(route)  # of an apply before this one
+            rtnl.add_route(route)
     for network in (*(single(i.ip) for i in router.host.addresses), *networks):
         wires.add_rule(network, table)
 

@@ -6,12 +6,18 @@ from typing import Literal
 
 from attrs import frozen
 
-Kind = Literal["ndp", "out", "route", "in", "hairpin", "closed", "blocked", "transit", "leak"]
+Kind = Literal[
+    "ndp", "out", "route", "in", "hairpin", "closed", "blocked", "transit", "leak", "flow"
+]
 
 
 @frozen
 class Result:
-    """One probe, what the spec promises of it, and what real packets did."""
+    """One probe, what the spec promises of it, and what real packets did.
+
+    Of a flow that was under way while another spec was applied, `milliseconds` is how long it
+    stood still.
+    """
 
     router: str
     kind: Kind
@@ -38,10 +44,8 @@ class Seconds:
     build: float
     apply: float
     probe: float
-
-    @property
-    def total(self) -> float:
-        return self.build + self.apply + self.probe
+    change: float | None = None
+    """What it took to apply another spec over the first one, and to see what became of flows."""
 
 
 @frozen

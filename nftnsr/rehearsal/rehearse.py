@@ -13,12 +13,15 @@ from multiprocessing.connection import Connection
 
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.isolation import die_with, isolate
+from nftnsr.rehearsal.change import apply_over
+from nftnsr.rehearsal.merged import beginning, changed, merged
 from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds
 from nftnsr.rehearsal.trying import OnResult, probe, untried
 from nftnsr.rehearsal.world import World
 from nftnsr.spec.model import Spec
 
 Apply = Callable[[Spec], object]
+Send = Callable[[Result | Rehearsal], None]
 
 
 def rehearse(spec: Spec, apply: Apply, on_result: OnResult | None = None) -> Rehearsal:
@@ -27,10 +30,21 @@ def rehearse(spec: Spec, apply: Apply, on_result: OnResult | None = None) -> Reh
     `apply` runs in a child process whose network namespace is the twin. `on_result` gets each
     result as it comes. When this returns or raises, or its process ends, the world is gone.
     """
+    return _in_child(lambda send: _perform(spec, apply, send), on_result)
+
+
+def rehearse_change(
+    old: Spec, new: Spec, apply: Apply, on_result: OnResult | None = None
+) -> Rehearsal:
+    """The same with `new` applied over `old`, while flows of the old one are under way."""
+    return _in_child(lambda send: _perform_change(old, new, apply, send), on_result)
+
+
+def _in_child(perform: Callable[[Send], None], on_result: OnResult | None) -> Rehearsal:
     # A fork, since `apply` may be anything that can be called; it starts in milliseconds.
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(os.getpid(), sender, spec, apply), daemon=True)
+    child = context.Process(target=_child, args=(os.getpid(), sender, perform), daemon=True)
     child.start()
     sender.close()
     try:
@@ -57,7 +71,7 @@ def _listen(receiver: Connection, on_result: OnResult) -> Rehearsal:
                 raise error
 
 
-def _child(parent: int, sender: Connection, spec: Spec, apply: Apply) -> None:
+def _child(parent: int, sender: Connection, perform: Callable[[Send], None]) -> None:
     die_with(parent)
     # A session of its own: Ctrl-C is the parent's affair, and what `apply` starts can be killed.
     os.setsid()
@@ -65,7 +79,7 @@ def _child(parent: int, sender: Connection, spec: Spec, apply: Apply) -> None:
         signal.signal(number, signal.SIG_DFL)
     try:
         isolate()
-        _perform(spec, apply, sender.send)
+        perform(sender.send)
     except KernelError as error:
         sender.send(error)
     except Exception as error:
@@ -74,7 +88,7 @@ def _child(parent: int, sender: Connection, spec: Spec, apply: Apply) -> None:
     os._exit(0)
 
 
-def _perform(spec: Spec, apply: Apply, send: Callable[[Result | Rehearsal], None]) -> None:
+def _perform(spec: Spec, apply: Apply, send: Send) -> None:
     start = time.perf_counter()
     with World(spec) as world:
         built = time.perf_counter()
@@ -84,6 +98,25 @@ def _perform(spec: Spec, apply: Apply, send: Callable[[Result | Rehearsal], None
         seconds = Seconds(built - start, applied - built, time.perf_counter() - applied)
         # The parent ends this process now, and with it the world, sooner than `with` would.
         send(Rehearsal(results, untried(world), seconds))
+
+
+def _perform_change(old: Spec, new: Spec, apply: Apply, send: Send) -> None:
+    start = time.perf_counter()
+    with World(merged(old, new), start=beginning(old, new)) as world:
+        world.turn_to(old)
+        built = time.perf_counter()
+        apply(old)
+        applied = time.perf_counter()
+        flows, unseen = apply_over(world, old, new, lambda: apply(new))
+        for result in flows:
+            send(result)
+        turned = time.perf_counter()
+        world.turn_to(changed(old, new))
+        results = (*flows, *probe(world, send))
+        seconds = Seconds(
+            built - start, applied - built, time.perf_counter() - turned, turned - applied
+        )
+        send(Rehearsal(results, (*unseen, *untried(world)), seconds))
 
 
 def _portable(error: Exception) -> KernelError:

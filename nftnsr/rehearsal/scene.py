@@ -194,6 +194,17 @@ class Scene:
     """Where somebody is who has a part of his own."""
     quiet_port: int
 
+    def seen_by(self, spec: Spec) -> Scene:
+        """The same people in the same places, as another spec has them; it names nobody else."""
+        uplinks = {(r.name, u.name): (r, u) for r in spec.routers for u in r.uplinks}
+        known = (s for s in self.segments if (s.router.name, s.uplink.name) in uplinks)
+        segments = (
+            evolve(s, router=router, uplink=uplink)
+            for s in known
+            for router, uplink in [uplinks[s.router.name, s.uplink.name]]
+        )
+        return evolve(self, spec=spec, segments=tuple(segments))
+
     def far_end(self, version: int) -> Address:
         return next(a for a in self.far if a.version == version)
 

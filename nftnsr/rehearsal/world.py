@@ -20,13 +20,17 @@ class World:
             apply(spec)
             results = probe(world)
 
+    The twin begins as `start` says, which is the spec itself where nothing else is given.
+
     The namespace of the calling thread (or of `host`, a room elsewhere) becomes the twin: it gets
     the uplinks of the spec, so call this in a throw-away one. A room also runs real programs:
     `world.internet.run(subprocess.Popen, ["curl", ...])`.
     """
 
-    def __init__(self, spec: Spec, host: Room | None = None) -> None:
+    def __init__(self, spec: Spec, host: Room | None = None, *, start: Spec | None = None) -> None:
         self.scene: Scene = stage(spec)
+        self._everybody = self.scene
+        self._start = self.scene if start is None else self.scene.seen_by(start)
         self._rooms: dict[Place, Room] = {}
         self._stack = ExitStack()
         self._host = host
@@ -65,6 +69,15 @@ class World:
     def room(self, place: Place) -> Room:
         return self._rooms[place]
 
+    def turn_to(self, spec: Spec) -> None:
+        """From now on it is `spec` that is to hold; it names nobody whom this world does not have.
+
+        The provider knows of it: what it sends to a router, and lets out of it, is as `spec` says.
+        """
+        self.scene = self._everybody.seen_by(spec)
+        for segment in self.scene.segments:
+            self.room(segment.gateway).run(furnish.provide, segment)
+
     def leaked(self, router: str) -> dict[Address, int]:
         """The sources that should never have left by `router`'s uplink, with packet counts."""
         return self.gateway(router).run(border.leaked)
@@ -73,7 +86,8 @@ class World:
         """Open a room in every router of which anything itself is tried, once it is there."""
         for segment in self.scene.segments:
             router = segment.router
-            if router.filter.input is not None and router.name in names():
+            known = segment.itself in self._rooms
+            if router.filter.input is not None and router.name in names() and not known:
                 room = self._stack.enter_context(Room.named(router.name))
                 self._rooms[segment.itself] = room
 
@@ -98,7 +112,7 @@ class World:
             self._provider(segment)
         self.internet.run(furnish.internet, scene)
         inner = self._inner_hosts()
-        self.host.run(furnish.host, scene, inner)
+        self.host.run(furnish.host, scene, self._start.segments, inner)
 
     def _provider(self, segment: Segment) -> None:
         gateway = self._open(segment.gateway, forwarding=True)

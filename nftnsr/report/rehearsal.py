@@ -38,7 +38,7 @@ def result_text(result: Result, *, colour: bool = False) -> str:
     word = _word(_OK if result.ok else _FAILED, colour=colour)
     line = f"  {word} {result.milliseconds:5.0f} ms  {result.kind:<8} {result.name}"
     if result.ok:
-        return line
+        return f"{line}: {result.seen}" if result.kind == "flow" else line
     indent = " " * 20
     return "\n".join(
         [line, f"{indent}expected: {result.expected}", f"{indent}seen:     {result.seen}"]
@@ -56,10 +56,10 @@ def summary(rehearsal: Rehearsal) -> str:
     if rehearsal.untried:
         words.append(f"{len(rehearsal.untried)} untried")
     seconds = rehearsal.seconds
-    times = (
-        f"world {seconds.build:.1f} s, apply {seconds.apply:.1f} s, probes {seconds.probe:.1f} s"
-    )
-    return f"{', '.join(words)} ({times})\n"
+    times = [f"world {seconds.build:.1f} s", f"apply {seconds.apply:.1f} s"]
+    times += [] if seconds.change is None else [f"change {seconds.change:.1f} s"]
+    times += [f"probes {seconds.probe:.1f} s"]
+    return f"{', '.join(words)} ({', '.join(times)})\n"
 
 
 def rehearsal_json(rehearsal: Rehearsal) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The spec: from TOML text to frozen values, or to every problem that the text has."""
 
-from .load import load, load_all, parse
+from .load import load, load_all, load_each, parse
 from .problems import Problem, SpecError
 
-__all__ = ["Problem", "SpecError", "load", "load_all", "parse"]
+__all__ = ["Problem", "SpecError", "load", "load_all", "load_each", "parse"]

@@ -32,6 +32,20 @@ def load(path: str | os.PathLike[str]) -> Spec:
     return _finished([_opened(path)])
 
 
+def load_each(paths: Iterable[str | os.PathLike[str]]) -> tuple[Spec, ...]:
+    """The specs of several files, each of which says all of a machine."""
+    specs: list[Spec] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            specs.append(load(path))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(tuple(problems))
+    return tuple(specs)
+
+
 def load_all(paths: Iterable[str | os.PathLike[str]]) -> Spec:
     """The routers of several files, which must be able to live on one machine."""
     documents: list[Document] = []
