@@ -151,6 +151,10 @@ def parser() -> argparse.ArgumentParser:
         "--junit", type=Path, metavar="FILE",
         help="write the results as JUnit XML, for a continuous integration",
     )  # fmt: skip
+    made["compile"].add_argument(
+        "--explain", action="store_true",
+        help="beside each rule and command, the lines of the spec that it comes from",
+    )  # fmt: skip
     made["graph"].add_argument(
         "--format", choices=("svg", "mermaid", "dot"), default="svg",
         help="as svg for a README or a browser (the default), or as text: mermaid, dot",

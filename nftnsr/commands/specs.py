@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nftnsr.commands import paths
 from nftnsr.kernel.errors import KernelError
-from nftnsr.spec import load_all
+from nftnsr.spec import load_all, load_located
+from nftnsr.spec.document import Document
 from nftnsr.spec.model import Spec
 
 
@@ -19,6 +20,11 @@ class NoSpec(Exception):
 def chosen(named: Sequence[str]) -> Spec:
     """The routers of all files named, else of every /etc/nftnsr/*.toml, as one spec."""
     return load_all([Path(name) for name in named] or installed())
+
+
+def located(named: Sequence[str]) -> tuple[Spec, tuple[Document, ...]]:
+    """The same, and the documents, which know where each key is written."""
+    return load_located([Path(name) for name in named] or installed())
 
 
 def installed() -> list[Path]:

@@ -55,6 +55,16 @@ class Document:
         span = self._span(path, on_key=True)
         return bisect_right(self._line_starts, span.start) if span else None
 
+    def writes(self, path: Path) -> bool:
+        return path[1:] in self._places
+
+    def source_of(self, path: Path) -> str | None:
+        """The value of `path` as it is written; None where it is not, or has a header."""
+        place = self._places.get(path[1:])
+        if place is None or place.value is None:
+            return None
+        return self.text[place.value.start : place.value.end]
+
     def _span(self, path: Path, on_key: bool) -> Span | None:
         """The place of `path` or, if it is not written, of the table or string that lacks it."""
         keys = path[1:]

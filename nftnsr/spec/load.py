@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path as FilePath
-from typing import Final
+from typing import Any, Final
 
 from .document import Document
 from .draft import RouterDraft
@@ -48,6 +49,13 @@ def load_each(paths: Iterable[str | os.PathLike[str]]) -> tuple[Spec, ...]:
 
 def load_all(paths: Iterable[str | os.PathLike[str]]) -> Spec:
     """The routers of several files, which must be able to live on one machine."""
+    return load_located(paths)[0]
+
+
+def load_located(
+    paths: Iterable[str | os.PathLike[str]],
+) -> tuple[Spec, tuple[Document, ...]]:
+    """The same, and the documents, which know where each key is written."""
     documents: list[Document] = []
     problems: list[Problem] = []
     for path in paths:
@@ -55,7 +63,17 @@ def load_all(paths: Iterable[str | os.PathLike[str]]) -> Spec:
             documents.append(_opened(path))
         except SpecError as error:
             problems += error.problems
-    return _finished(documents, problems)
+    return _finished(documents, problems), tuple(documents)
+
+
+def reread(file: str, name: str, table: Mapping[str, Any]) -> tuple[RouterDraft, Iterator[Fault]]:
+    """A router if this were its table, and what would be wrong with it.
+
+    What cannot be read is as if it were not written.
+    """
+    faults: list[Fault] = []
+    (draft,) = read(file, {"router": {name: table}}, faults)
+    return draft, chain(faults, router_faults(draft), machine_faults((draft,)))
 
 
 def _opened(path: str | os.PathLike[str]) -> Document:

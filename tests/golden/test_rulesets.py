@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 import tomli
 
-from nftnsr.commands.compile import first_apply
 from nftnsr.compile import compile_spec
+from nftnsr.explain import Explanation
+from nftnsr.report.explained import explained_text
 from nftnsr.report.operations import operations_text
-from nftnsr.spec import load
+from nftnsr.spec import load, load_located
 from nftnsr.spec.keys import FORWARD_KEYS, SNAT_KEYS
 from nftnsr.state.ruleset import ruleset_text
+from nftnsr.transaction.first import first_apply
 
 HERE = Path(__file__).parent
 RULESETS = HERE.parents[1] / "rulesets"
@@ -39,6 +41,12 @@ def test_spec_compiles_to_its_golden_operations(path: Path, request: pytest.Fixt
     spec = load(path)
     said = operations_text(first_apply(spec, compile_spec(spec)))
     assert said == held(HERE / f"{path.stem}.sh", said, request)
+
+
+def test_article_is_explained_line_by_line(request: pytest.FixtureRequest) -> None:
+    spec, documents = load_located([RULESETS / "article.toml"])
+    said = explained_text(first_apply(spec, compile_spec(spec)), Explanation(spec, documents))
+    assert said == held(HERE / "article.explained", said, request)
 
 
 def test_every_spec_has_its_golden_files_and_none_is_left_over() -> None:

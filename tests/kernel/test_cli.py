@@ -131,6 +131,8 @@ def test_json_is_one_document_and_messages_go_elsewhere(segment: Segment, spec: 
     compiled = nftnsr("compile", "--json", spec).document
     assert set(compiled) == {"operations", "rulesets"}
     assert str(compiled["rulesets"]).count("forward_ipv4") > 1
+    explained = nftnsr("compile", "--json", "--explain", spec).document
+    assert set(explained) == {"operations", "rulesets", "explained"}
     differing = nftnsr("diff", "--json", spec)
     assert (differing.status, differing.document["same"]) == (DIFFERS, False)
     first = nftnsr("apply", "--json", spec)

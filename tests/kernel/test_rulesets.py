@@ -41,15 +41,15 @@ def test_printed_commands_reach_what_diff_wants(path: Path, tmp_path: Path) -> N
     for number, router in enumerate(load(path).routers):
         add_link_for(router, number)
     script = tmp_path / "script"
-    script.write_text(nftnsr("compile", path, status=0))
+    # With what is beside each command, too: it can be run as it is printed.
+    script.write_text(nftnsr("compile", path, *(["--explain"] if path in SPECS else []), status=0))
     assert nftnsr("diff", path, status=1)
     sh(f"sh -e {script}")
     assert nftnsr("diff", path, status=0) == ""
 
 
-def nftnsr(verb: str, path: Path, status: int) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "nftnsr", verb, path], capture_output=True, text=True, cwd=ROOT
-    )
+def nftnsr(verb: str, path: Path, *options: str, status: int) -> str:
+    command = [sys.executable, "-m", "nftnsr", verb, path, *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from attrs import evolve, frozen
 
-from nftnsr.commands.compile import first_apply
 from nftnsr.compile import compile_spec
 from nftnsr.kernel.machine import Machine
 from nftnsr.spec import load
 from nftnsr.spec.model import Forward, Ports, Spec
 from nftnsr.transaction import journal, records
 from nftnsr.transaction.apply import apply_spec
+from nftnsr.transaction.first import first_apply
 from nftnsr.transaction.transact import recover
 
 from .conftest import add_link_for, assert_same, everything, sh
