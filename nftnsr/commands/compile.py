@@ -29,6 +29,8 @@ def run(options: Options, console: Console) -> int:
     from nftnsr.report.explained import explained_json, explained_ruleset, explained_text
 
     why = Explanation(spec, documents)
+    for remark in why.remarks:
+        console.note(remark)
     if console.json:
         console.document({**document, "explained": explained_json(operations, why)})
     elif options.ruleset:

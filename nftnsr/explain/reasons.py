@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import PurePath
 from typing import TypeAlias
 
 from attrs import frozen
 
-from nftnsr.explain.causes import Causes, causes
+from nftnsr.explain.causes import TOLD_APART, Causes, causes
 from nftnsr.explain.script import Line
-from nftnsr.explain.variants import default_of
+from nftnsr.explain.variants import default_of, long_arrays
 from nftnsr.spec.document import Document
 from nftnsr.spec.model import Router, Spec
 from nftnsr.spec.problems import Path
@@ -58,6 +58,11 @@ class Explanation:
         found = (reason for router in self._routers for reason in router.of(line))
         return tuple(sorted(found, key=lambda reason: reason.line is None))
 
+    @property
+    def remarks(self) -> Iterator[str]:
+        """The arrays of which no element is named."""
+        return (remark for router in self._routers for remark in router.remarks())
+
     def of_rule(self, router: str, chain: str, rule: str) -> Reasons:
         """Those of a rule, or of a chain's declaration, as the compiled ruleset has it."""
         return self.of(Line(router, f"chain {chain}", rule))
@@ -80,6 +85,12 @@ class _Explained:
     def _causes(self) -> Causes:
         router = self._router
         return causes(self._document.file, router, self._document.data["router"][router.name])
+
+    def remarks(self) -> Iterator[str]:
+        for path, array in long_arrays(self._document.data["router"][self._router.name]):
+            if len(array) > TOLD_APART:
+                most = f"no single one of {len(array)} elements is named, {TOLD_APART} at most are"
+                yield f"{self._reason(path)}: {most}"
 
     def of(self, line: Line) -> Reasons:
         return tuple(map(self._reason, self._causes.get(line, ())))

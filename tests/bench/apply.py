@@ -47,6 +47,7 @@ def _ours(ports: range) -> Iterator[tuple[str, Finished]]:
         file = spec(map(forward, ports))
         yield "nftnsr validate", run(*nftnsr("validate", file))
         yield "nftnsr compile", run(*nftnsr("compile", file))
+        yield "nftnsr compile --explain", run(*nftnsr("compile", "--explain", file))
         yield "nftnsr apply, the first", run(*nftnsr("apply", file))
         yield "nftnsr apply, the same again", run(*nftnsr("apply", file))
         spec(map(forward, (22, *ports)))
