@@ -33,6 +33,7 @@ from nftnsr.state.model import (
     Link,
     Namespace,
     Neighbour,
+    PolicyRule,
     Route,
     State,
     Sysctl,
@@ -125,7 +126,7 @@ class Machine:
 
     def normal_form(self, wanted: State) -> State:
         """`wanted` in the words in which this kernel answers; its rulesets are proved to load."""
-        return State({n: self._normal(space) for n, space in wanted.namespaces.items()})
+        return State({n: self._normal(n, space) for n, space in wanted.namespaces.items()})
 
     def refused(self, settings: Iterable[Sysctl]) -> tuple[tuple[Sysctl, str], ...]:
         """Settings that a new namespace does not take, with the reasons: tried in a scratch one."""
@@ -136,6 +137,19 @@ class Machine:
         """What these settings are in a new namespace."""
         with namespaces.Room.scratch() as room:
             return room.run(lambda: tuple(sysctl.usual(paths)))
+
+    def _usual_rules(self) -> tuple[PolicyRule, ...]:
+        """The rules of a new namespace: without them its tables are not looked into."""
+
+        def read() -> tuple[PolicyRule, ...]:
+            rtnetlink = Rtnetlink()
+            try:
+                return tuple(rule for rule in rtnetlink.rules() if rule.by_kernel)
+            finally:
+                rtnetlink.close()
+
+        with namespaces.Room.scratch() as room:
+            return room.run(read)
 
     def cannot_make(self, link: Link) -> str | None:
         """Why this kernel makes no such link upon another, tried in a scratch namespace."""
@@ -236,8 +250,8 @@ class Machine:
         there = self._rooms.run(HOST, read)
         return tuple(r for r in there if r.place in places and not r.devs & set(devs))
 
-    def _normal(self, space: Namespace) -> Namespace:
-        items = space.items
+    def _normal(self, name: str, space: Namespace) -> Namespace:
+        items = space.items if name == HOST else (*space.items, *self._usual_rules())
         if not sysctl.has_ipv6():
             # A kernel without IPv6 needs none of it switched off.
             items = tuple(i for i in items if not _speaks_of_ipv6(i))

@@ -45,7 +45,7 @@ _IFF_NOARP, _IFF_MULTICAST = 0x80, 0x1000
 _FOREVER = 0xFFFFFFFF
 _NUD_PROBE, _NUD_PERMANENT, _NTF_PROXY = 0x10, 0x80, 0x08
 _NUD_LEARNT = 0x02 | 0x04 | 0x08 | _NUD_PROBE  # NUD_REACHABLE, _STALE, _DELAY
-_RTPROT_KERNEL, _RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 2, 9, 0x200, 4
+_RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 9, 0x200, 4
 _RT_TABLE_LOCAL = 255
 _SIOCETHTOOL, _ETHTOOL_GLINK = 0x8946, 0x0A
 
@@ -88,11 +88,10 @@ class Rtnetlink:
                 yield messages.route(message, names)
 
     def rules(self) -> Iterator[PolicyRule]:
-        """The rules of the policy routing that somebody made."""
+        """The rules of the policy routing."""
         for message in self._ipr.get_rules():
             # Those of multicast routing (RTNL_FAMILY_IPMR) are of families of their own.
-            by_kernel = message.get("protocol") == _RTPROT_KERNEL
-            if not by_kernel and message["family"] in _FAMILY.values():
+            if message["family"] in _FAMILY.values():
                 yield messages.rule(message)
 
     def neighbours(self, devs: dict[int, str]) -> Iterator[Neighbour]:

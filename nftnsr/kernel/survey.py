@@ -116,7 +116,9 @@ class Survey:
         if address.label is not None and address.label.split(":")[0] == now:
             # The kernel renames labels with their link.
             address = evolve(address, label=dev + address.label[len(now) :])
-        if address.missing is not None or (self.name == HOST and dev in self.scope.uplinks):
-            return address  # nothing is wanted of it that it could miss
+        if self.name == HOST and dev in self.scope.uplinks:
+            return evolve(address, missing=None)  # nothing is wanted of it that it could miss
+        if address.missing is not None:
+            return address
         up = self.links[dev]["flags"] & _IFF_UP  # a link that is down has no routes
         return evolve(address, missing=missing(address, routes) if up else ())

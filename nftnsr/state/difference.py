@@ -93,7 +93,8 @@ def difference(wanted: State, observed: State, ours: State = _NOTHING) -> tuple[
         # A name that was given back does no harm: nothing ever wants to take it away again.
         if (path := observed[name].nameless) is not None and wanted[name].nameless is None:
             found.append(NameNamespace(name, path))
-        found += _items(name, wanted[name], observed[name], ours[name])
+        is_there = name in observed
+        found += _items(name, wanted[name], observed[name], ours[name], is_there=is_there)
     return tuple(found)
 
 
@@ -120,8 +121,9 @@ def _is_free(item: Item, field: str, value: object) -> bool:
 
 
 def _items(
-    name: str, wanted: Namespace, observed: Namespace, ours: Namespace
+    name: str, wanted: Namespace, observed: Namespace, ours: Namespace, *, is_there: bool
 ) -> Iterator[Difference]:
+    """A namespace that is not there yet has the kernel's rules as soon as it is."""
     have: dict[Key, Item] = dict(observed.by_key)
     gone = {key: item for key, item in have.items() if key not in wanted.by_key}
     altered: dict[Key, Item] = {}
@@ -132,13 +134,19 @@ def _items(
     leaving = {item.name for item in gone.values() if isinstance(item, Link)}
     for key, item in gone.items():
         may_go = key in ours.by_key or _bears_our_mark(item) or _devs(item) & leaving
-        if may_go and not isinstance(item, Sysctl):  # which cannot be taken away
+        if may_go and not _lasts(item):
             yield Remove(name, item)
     for key, item in wanted.by_key.items():
         if (old := have.get(key, altered.get(key))) is None:
-            yield Add(name, item)
+            if is_there or not (isinstance(item, PolicyRule) and item.by_kernel):
+                yield Add(name, item)
         elif changed_fields(old, item):
             yield Change(name, old, item)
+
+
+def _lasts(item: Item) -> bool:
+    """Whether it is never taken away: a setting cannot be, a rule of the kernel's must not be."""
+    return isinstance(item, Sysctl) or (isinstance(item, PolicyRule) and item.by_kernel)
 
 
 def _was(found: Item, ours: Item) -> bool:

@@ -41,6 +41,7 @@ Key: TypeAlias = tuple[object, ...]
 
 RT_MAIN = 254
 RTPROT_NFTNSR = 110
+RTPROT_KERNEL = 2
 """Tags the routes that nftnsr made; free in rtnetlink.h and in iproute2's rt_protos."""
 
 
@@ -203,6 +204,11 @@ class PolicyRule:
     @property
     def key(self) -> Key:
         return ("rule", self)
+
+    @property
+    def by_kernel(self) -> bool:
+        """Whether it is one of those that every namespace has from its start."""
+        return self.protocol == RTPROT_KERNEL
 
 
 @frozen

@@ -14,6 +14,7 @@ from nftnsr.state.difference import difference
 from nftnsr.transaction import journal, records
 from nftnsr.transaction.apply import Refused, apply_spec, take_down
 from nftnsr.transaction.intents import apply_intent
+from nftnsr.transaction.transact import Outcome
 
 from .conftest import ARTICLE, Segment, assert_same, everything, sh
 
@@ -23,8 +24,8 @@ def drift(machine: Machine, spec: Spec) -> tuple[object, ...]:
     return difference(intent.goal.wanted, found, intent.goal.ours)
 
 
-def down(machine: Machine, *names: str) -> None:
-    take_down(machine, [r for n in names if (r := records.read(n))])
+def down(machine: Machine, *names: str) -> Outcome:
+    return take_down(machine, [r for n in names if (r := records.read(n))])
 
 
 def test_apply_reaches_what_it_wants(machine: Machine, segment: Segment, article: Spec) -> None:
@@ -54,6 +55,21 @@ def test_down_gives_back_all_that_the_host_had(
     down(machine, "ens3")
     assert_same(everything(), before)
     assert records.names() == ()
+
+
+def test_down_gives_back_an_address_that_was_tentative_when_it_was_found(
+    machine: Machine, segment: Segment, article: Spec
+) -> None:
+    """As in the first second or two of a link, in which a machine that boots may apply."""
+    sh("""
+      ip link set ens3 down
+      sysctl -qw net.ipv6.conf.ens3.accept_dad=1 net.ipv6.conf.ens3.dad_transmits=30
+      ip link set ens3 up; ip route replace default via 1.2.3.1
+    """)
+    assert "tentative" in sh("ip -6 address show ens3 scope link")
+    apply_spec(machine, article)
+    assert down(machine, "ens3").left == ()
+    assert "fe80::" in sh("ip -6 address show ens3 scope link")
 
 
 def test_paths_of_a_route_over_two_links_come_back_to_those_that_stayed(

@@ -226,6 +226,12 @@ MUTATIONS: dict[str, tuple[str, ...]] = {
     f"{IN} sysctl -qw net.ipv6.conf.vens3.forwarding=0": (
         "~ sysctl net.ipv6.conf.vens3.forwarding 0 -> 1",
     ),
+    # -- rules of the policy routing
+    f"{ON} rule del priority 32766": ("+ rule from all priority 32766 lookup 254 protocol 2",),
+    f"{ON} rule del priority 0; {ON} -6 rule flush": (
+        "+ rule from all priority 0 lookup 255 protocol 2",
+        "+ rule from all priority 32766 lookup 254 protocol 2",
+    ),
     # -- the ruleset
     f"{IN} nft flush ruleset": ("+ table inet nftnsr {", "+     chain forward {"),
     f"{IN} nft delete table {TABLE}": ("+ table inet nftnsr {", "+     map forward_ipv4 {"),

@@ -17,18 +17,13 @@ _IPV6_MTU: Final = 1280  # the least for IPv6 (RFC 8200, section 5): below, the 
 def faults(router: RouterDraft) -> Iterator[Fault]:
     for uplink in router.uplinks:
         yield from _options(uplink)
-        yield from _mtu(uplink.path, uplink.settings, _has_ipv6(uplink))
+        yield from _mtu(uplink.path, uplink.settings)
         yield from _made(uplink)
     yield from _altnames(router)
     yield from _sysctls(router)
     if router.host is not None:
-        ipv6 = any(map(_has_ipv6, router.uplinks))
-        yield from _mtu(router.host.path, router.host.settings, ipv6)
+        yield from _mtu(router.host.path, router.host.settings)
     yield from _macs(router)
-
-
-def _has_ipv6(uplink: UplinkDraft) -> bool:
-    return any(item.value.version == 6 for item in uplink.addresses)
 
 
 def _macs(router: RouterDraft) -> Iterator[Fault]:
@@ -107,8 +102,9 @@ def _sysctls(router: RouterDraft) -> Iterator[Fault]:
             yield Fault(item.path, message, hint, on_key=True)
 
 
-def _mtu(path: Path, settings: Mapping[str, Any], ipv6: bool) -> Iterator[Fault]:
+def _mtu(path: Path, settings: Mapping[str, Any]) -> Iterator[Fault]:
+    """Without IPv6 addresses, too: the settings that keep a link free of IPv6 go with it."""
     mtu = settings.get("mtu", _IPV6_MTU)
-    if ipv6 and mtu < _IPV6_MTU:
+    if mtu < _IPV6_MTU:
         message = f"mtu {mtu} is too small for IPv6"
         yield Fault((*path, "mtu"), message, f"IPv6 needs {_IPV6_MTU} bytes (RFC 8200)")
