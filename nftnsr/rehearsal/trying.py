@@ -6,6 +6,7 @@ import asyncio
 import resource
 from collections.abc import Callable, Iterable
 
+from nftnsr.kernel.errors import KernelError
 from nftnsr.rehearsal import expectations
 from nftnsr.rehearsal.outcome import Result, Untried
 from nftnsr.rehearsal.probes import Probe, Reach, Spread
@@ -15,6 +16,8 @@ from nftnsr.rehearsal.world import World
 
 AT_ONCE = 256
 """More would only delay one another's packets, and a late packet looks like a lost one."""
+_REST = 256
+"""Open files for everything that is neither a server nor a client: rooms, handles, libraries."""
 
 OnResult = Callable[[Result], None]
 
@@ -26,7 +29,6 @@ def untried(world: World) -> tuple[Untried, ...]:
 
 def probe(world: World, on_result: OnResult | None = None) -> tuple[Result, ...]:
     """Try everything that the spec promises, now that it is applied to the world's host."""
-    _allow_many_files()
     world.enter_routers()
     world.answer_through_other_routers()
     return asyncio.run(_probe(world, on_result or (lambda _: None)))
@@ -37,7 +39,8 @@ async def _probe(world: World, on_result: OnResult) -> tuple[Result, ...]:
     timed = tuple(expectations.timed_probes(scene))
     bulk = tuple(p for p in expectations.probes(scene) if not isinstance(p, Untried))
     closing = tuple(expectations.closing_probes(scene))
-    wanted = (s for p in bulk if isinstance(p, Reach | Spread) for s in p.servers)
+    wanted = {s: None for p in bulk if isinstance(p, Reach | Spread) for s in p.servers}
+    _allow_open_files(len(wanted) + AT_ONCE + _REST)
     async with Servers(world, wanted) as servers:
         trials = Trials(world, servers)
         results = []
@@ -60,8 +63,15 @@ async def _together(trials: Trials, probes: Iterable[Probe], on_result: OnResult
     return [task.result() for task in tasks]
 
 
-def _allow_many_files() -> None:
+def _allow_open_files(number: int) -> None:
     """Every forward has its servers, and every server a socket."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(hard, number) if hard != resource.RLIM_INFINITY else hard
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ValueError, OSError) as error:
+        raise KernelError(
+            f"{number} sockets are needed for as many servers and clients, and a process may have "
+            f"{hard} open files",
+            "raise the limit as root (ulimit -Hn), or rehearse a part of the forwards",
+        ) from error

@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.bench import apply, box, connections, diff, flood, stall, watch
+from tests.bench import apply, box, connections, diff, flood, rehearse, stall, watch
 from tests.bench.measure import capture
 from tests.bench.table import Table, as_json, as_text
 
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[bool], Iterator[Table]]] = {
     "connections": connections.tables,
     "flood": flood.tables,
     "stall": stall.tables,
+    "rehearse": rehearse.tables,
     "watch": watch.tables,
 }
 

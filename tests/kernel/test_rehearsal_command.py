@@ -95,3 +95,11 @@ def test_junit_file_that_cannot_be_written_is_trouble(spec: Path, tmp_path: Path
     done = nftnsr("rehearse", "--junit", nowhere, spec)
     assert done.status == TROUBLE
     assert "cannot write" in done.err and "70000" in done.err
+
+
+def test_too_few_open_files_are_told_before_anything_is_tried(spec: Path) -> None:
+    spec.write_text(ARTICLE)
+    few = ("setpriv", "--bounding-set=-sys_resource", "prlimit", "--nofile=300:300")
+    done = nftnsr("rehearse", spec, prefix=few)
+    assert (done.status, done.out) == (TROUBLE, "")
+    assert "a process may have 300 open files" in done.err and "ulimit" in done.err
