@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
+import signal
 from argparse import Namespace as Options
 from collections.abc import Sequence
+from types import FrameType
 
 from nftnsr.commands import specs
 from nftnsr.commands.console import DIFFERS, OK, Console
 from nftnsr.commands.recording import Recording, recorded
+from nftnsr.commands.telling import told
 from nftnsr.kernel.machine import Machine
-from nftnsr.rehearsal import Result, is_change, rehearse, rehearse_change
-from nftnsr.report.rehearsal import rehearsal_json, rehearsal_text, result_text, summary
+from nftnsr.rehearsal import Rehearsal, Result, Stage, is_change, rehearse, rehearse_change
+from nftnsr.report.rehearsal import rehearsal_json
 from nftnsr.spec import load_each
 from nftnsr.spec.model import Spec
 from nftnsr.transaction.apply import apply_spec
+from nftnsr.transaction.signals import Interrupted
 
 
 def run(options: Options, console: Console) -> int:
+    signal.signal(signal.SIGTERM, _stop)
     with recorded(options.junit, console) as recording:
-        return _run(options, console, recording)
+        rehearsal = _run(options, console, recording)
+    return OK if rehearsal.ok else DIFFERS
 
 
-def _run(options: Options, console: Console, recording: Recording) -> int:
+def _run(options: Options, console: Console, recording: Recording) -> Rehearsal:
     old, spec = _chosen(options.spec)
     named = (router.name for each in (old, spec) if each for router in each.routers)
     recording.routers = tuple(sorted(set(named)))
-
-    def tell(result: Result) -> None:
-        recording.results.append(result)
-        if not console.quiet or not result.ok:
-            console.say(result_text(result, colour=console.colour))
-
-    if old is None:
-        rehearsal = rehearse(spec, _apply, tell)
-    else:
+    if old is not None:
         console.note(f"the change from {options.spec[0]} to {options.spec[1]}:")
-        rehearsal = rehearse_change(old, spec, _apply, tell)
+    with told(console) as telling:
+
+        def on_progress(progress: Stage | Result) -> None:
+            if isinstance(progress, Result):
+                recording.results.append(progress)
+            telling.progress(progress)
+
+        if old is None:
+            rehearsal = rehearse(spec, _apply, on_progress)
+        else:
+            rehearsal = rehearse_change(old, spec, _apply, on_progress)
     recording.results, recording.untried = list(rehearsal.results), rehearsal.untried
     console.document(rehearsal_json(rehearsal))
-    if rehearsal.untried and not console.quiet:
-        # The probes have been told as they came.
-        console.say(rehearsal_text(rehearsal, every=False, colour=console.colour))
-    elif not console.quiet or not rehearsal.ok:
-        console.say(summary(rehearsal))
-    return OK if rehearsal.ok else DIFFERS
+    telling.end(rehearsal)
+    return rehearsal
 
 
 def _chosen(named: Sequence[str]) -> tuple[Spec | None, Spec]:
@@ -58,3 +62,8 @@ def _chosen(named: Sequence[str]) -> tuple[Spec | None, Spec]:
 def _apply(spec: Spec) -> None:
     with Machine() as machine:
         apply_spec(machine, spec)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    # As Ctrl-C does it: the terminal gets its cursor back, and the file of --junit is written.
+    raise Interrupted(number)

@@ -7,12 +7,12 @@ to look around in such a world.
 from __future__ import annotations
 
 from nftnsr.rehearsal.merged import is_change
-from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds, Untried
+from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds, Stage, Untried
 from nftnsr.rehearsal.rehearse import rehearse, rehearse_change
 from nftnsr.rehearsal.trying import probe, untried
 from nftnsr.rehearsal.world import World
 
 __all__ = [
-    "Rehearsal", "Result", "Seconds", "Untried", "World", "is_change", "probe", "rehearse",
-    "rehearse_change", "untried",
+    "Rehearsal", "Result", "Seconds", "Stage", "Untried", "World", "is_change", "probe",
+    "rehearse", "rehearse_change", "untried",
 ]  # fmt: skip

@@ -11,6 +11,17 @@ Kind = Literal[
 ]
 
 
+StageName = Literal["world", "apply", "change", "probes"]
+
+
+@frozen
+class Stage:
+    """What a rehearsal turns to; for probes, how many of each kind there are for each router."""
+
+    name: StageName
+    planned: tuple[tuple[str, Kind, int], ...] = ()
+
+
 @frozen
 class Result:
     """One probe, what the spec promises of it, and what real packets did.

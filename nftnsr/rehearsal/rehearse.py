@@ -15,32 +15,33 @@ from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.isolation import die_with, isolate
 from nftnsr.rehearsal.change import apply_over
 from nftnsr.rehearsal.merged import beginning, changed, merged
-from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds
-from nftnsr.rehearsal.trying import OnResult, probe, untried
+from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds, Stage
+from nftnsr.rehearsal.trying import OnProgress, probe, untried
 from nftnsr.rehearsal.world import World
 from nftnsr.spec.model import Spec
 
 Apply = Callable[[Spec], object]
-Send = Callable[[Result | Rehearsal], None]
+Send = Callable[[Stage | Result | Rehearsal], None]
 
 
-def rehearse(spec: Spec, apply: Apply, on_result: OnResult | None = None) -> Rehearsal:
+def rehearse(spec: Spec, apply: Apply, on_progress: OnProgress | None = None) -> Rehearsal:
     """Apply `spec` to a twin of this host in a world of its own, and try all that it promises.
 
-    `apply` runs in a child process whose network namespace is the twin. `on_result` gets each
-    result as it comes. When this returns or raises, or its process ends, the world is gone.
+    `apply` runs in a child process whose network namespace is the twin. `on_progress` gets each
+    stage and each result as it comes. When this returns or raises, or its process ends, the world
+    is gone.
     """
-    return _in_child(lambda send: _perform(spec, apply, send), on_result)
+    return _in_child(lambda send: _perform(spec, apply, send), on_progress)
 
 
 def rehearse_change(
-    old: Spec, new: Spec, apply: Apply, on_result: OnResult | None = None
+    old: Spec, new: Spec, apply: Apply, on_progress: OnProgress | None = None
 ) -> Rehearsal:
     """The same with `new` applied over `old`, while flows of the old one are under way."""
-    return _in_child(lambda send: _perform_change(old, new, apply, send), on_result)
+    return _in_child(lambda send: _perform_change(old, new, apply, send), on_progress)
 
 
-def _in_child(perform: Callable[[Send], None], on_result: OnResult | None) -> Rehearsal:
+def _in_child(perform: Callable[[Send], None], on_progress: OnProgress | None) -> Rehearsal:
     # A fork, since `apply` may be anything that can be called; it starts in milliseconds.
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -48,7 +49,7 @@ def _in_child(perform: Callable[[Send], None], on_result: OnResult | None) -> Re
     child.start()
     sender.close()
     try:
-        return _listen(receiver, on_result or (lambda _: None))
+        return _listen(receiver, on_progress or (lambda _: None))
     except EOFError:
         child.join()
         raise KernelError(
@@ -60,11 +61,11 @@ def _in_child(perform: Callable[[Send], None], on_result: OnResult | None) -> Re
         receiver.close()
 
 
-def _listen(receiver: Connection, on_result: OnResult) -> Rehearsal:
+def _listen(receiver: Connection, on_progress: OnProgress) -> Rehearsal:
     while True:
         match receiver.recv():
-            case Result() as result:
-                on_result(result)
+            case Stage() | Result() as progress:
+                on_progress(progress)
             case Rehearsal() as rehearsal:
                 return rehearsal
             case Exception() as error:
@@ -90,7 +91,9 @@ def _child(parent: int, sender: Connection, perform: Callable[[Send], None]) -> 
 
 def _perform(spec: Spec, apply: Apply, send: Send) -> None:
     start = time.perf_counter()
+    send(Stage("world"))
     with World(spec) as world:
+        send(Stage("apply"))
         built = time.perf_counter()
         apply(spec)
         applied = time.perf_counter()
@@ -102,10 +105,13 @@ def _perform(spec: Spec, apply: Apply, send: Send) -> None:
 
 def _perform_change(old: Spec, new: Spec, apply: Apply, send: Send) -> None:
     start = time.perf_counter()
+    send(Stage("world"))
     with World(merged(old, new), start=beginning(old, new)) as world:
         world.turn_to(old)
+        send(Stage("apply"))
         built = time.perf_counter()
         apply(old)
+        send(Stage("change"))
         applied = time.perf_counter()
         flows, unseen = apply_over(world, old, new, lambda: apply(new))
         for result in flows:

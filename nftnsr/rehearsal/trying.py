@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from nftnsr.kernel.errors import KernelError
 from nftnsr.rehearsal import expectations
-from nftnsr.rehearsal.outcome import Result, Untried
+from nftnsr.rehearsal.outcome import Result, Stage, Untried
 from nftnsr.rehearsal.probes import Probe, Reach, Spread
 from nftnsr.rehearsal.servers import Servers
 from nftnsr.rehearsal.trials import Trials
@@ -19,7 +20,7 @@ AT_ONCE = 256
 _REST = 256
 """Open files for everything that is neither a server nor a client: rooms, handles, libraries."""
 
-OnResult = Callable[[Result], None]
+OnProgress = Callable[[Stage | Result], None]
 
 
 def untried(world: World) -> tuple[Untried, ...]:
@@ -27,35 +28,39 @@ def untried(world: World) -> tuple[Untried, ...]:
     return tuple(p for p in expectations.probes(world.scene) if isinstance(p, Untried))
 
 
-def probe(world: World, on_result: OnResult | None = None) -> tuple[Result, ...]:
+def probe(world: World, on_progress: OnProgress | None = None) -> tuple[Result, ...]:
     """Try everything that the spec promises, now that it is applied to the world's host."""
     world.enter_routers()
     world.answer_through_other_routers()
-    return asyncio.run(_probe(world, on_result or (lambda _: None)))
+    return asyncio.run(_probe(world, on_progress or (lambda _: None)))
 
 
-async def _probe(world: World, on_result: OnResult) -> tuple[Result, ...]:
+async def _probe(world: World, on_progress: OnProgress) -> tuple[Result, ...]:
     scene = world.scene
     timed = tuple(expectations.timed_probes(scene))
     bulk = tuple(p for p in expectations.probes(scene) if not isinstance(p, Untried))
     closing = tuple(expectations.closing_probes(scene))
     wanted = {s: None for p in bulk if isinstance(p, Reach | Spread) for s in p.servers}
     _allow_open_files(len(wanted) + AT_ONCE + _REST)
+    planned = Counter((p.router, p.kind) for p in (*timed, *bulk, *closing))
+    on_progress(Stage("probes", tuple((*key, number) for key, number in planned.items())))
     async with Servers(world, wanted) as servers:
         trials = Trials(world, servers)
         results = []
         for batch in (timed, bulk, closing):
-            results += await _together(trials, batch, on_result)
+            results += await _together(trials, batch, on_progress)
     return tuple(results)
 
 
-async def _together(trials: Trials, probes: Iterable[Probe], on_result: OnResult) -> list[Result]:
+async def _together(
+    trials: Trials, probes: Iterable[Probe], on_progress: OnProgress
+) -> list[Result]:
     places = asyncio.Semaphore(AT_ONCE)
 
     async def run(probe: Probe) -> Result:
         async with places:
             result = await trials.run(probe)
-        on_result(result)
+        on_progress(result)
         return result
 
     async with asyncio.TaskGroup() as group:

@@ -14,17 +14,12 @@ _COLOURS = {_OK: "\x1b[32m", _FAILED: "\x1b[31m", _UNTRIED: "\x1b[33m"}
 _PLAIN = "\x1b[0m"
 
 
-def rehearsal_text(rehearsal: Rehearsal, *, every: bool = True, colour: bool = False) -> str:
-    """A table of the probes of each router, what could not be tried, and a summary.
-
-    Without `every`, of the probes that passed only the number is told.
-    """
+def rehearsal_text(rehearsal: Rehearsal, *, failed: bool = True, colour: bool = False) -> str:
+    """What failed for each router, unless that was told, what could not be tried, and a summary."""
     blocks = []
-    for router, group in groupby(rehearsal.results, lambda r: r.router):
-        results = [r for r in group if every or not r.ok]
-        if results:
-            lines = (result_text(r, colour=colour) for r in results)
-            blocks.append("\n".join([f"{router}:", *lines, ""]))
+    for router, group in groupby(rehearsal.failed if failed else (), lambda r: r.router):
+        lines = (result_text(r, colour=colour) for r in group)
+        blocks.append("\n".join([f"{router}:", *lines, ""]))
     untried = [
         f"  {_word(_UNTRIED, colour=colour)} {each.router}: {each.name}: {each.reason}"
         for each in rehearsal.untried

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 import xmlschema
 
 from .conftest import ARTICLE
-from .test_cli import DIFFERS, SAME, TROUBLE, command, environment, nftnsr
+from .test_cli import DIFFERS, SAME, TROUBLE, _chunk, command, environment, nftnsr
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).parents[1] / "unit/junit.xsd")
 
@@ -95,6 +98,73 @@ def test_junit_file_that_cannot_be_written_is_trouble(spec: Path, tmp_path: Path
     done = nftnsr("rehearse", "--junit", nowhere, spec)
     assert done.status == TROUBLE
     assert "cannot write" in done.err and "70000" in done.err
+
+
+def on_terminal(spec: Path, stop: signal.Signals | None = None, **more: str) -> tuple[int, str]:
+    """The status of a rehearsal at a terminal of 80 columns, and all that it wrote there."""
+    terminal, end = pty.openpty()
+    own = environment(COLUMNS="80", **({"TERM": "xterm-256color"} | more))
+    process = subprocess.Popen(command("rehearse", spec), stdout=end, stderr=end, env=own)
+    os.close(end)
+    shown = b""
+    while chunk := _chunk(terminal):
+        shown += chunk
+        if stop is not None and b"applying" in shown:
+            process.send_signal(stop)
+            stop = None
+    os.close(terminal)
+    return process.wait(), shown.decode()
+
+
+def rows(shown: str) -> dict[str, str]:
+    """The last state of each row of the table."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r", "\n")
+    table = plain.partition("probes passed")[0].splitlines()[:-1]
+    assert all(len(line) <= 80 for line in table)
+    found = re.findall(r"^ +(\w+) .* ━+ +(\d+/\d+(?: +\d+ failed)?) *$", plain, re.M)
+    return {kind: re.sub(" +", " ", count) for kind, count in found}
+
+
+def cursor(shown: str) -> str:
+    """The last that was said of the cursor: `l` hides it, `h` shows it."""
+    return re.findall(r"\x1b\[\?25([lh])", shown)[-1]
+
+
+def test_terminal_shows_a_table_that_fills(spec: Path) -> None:
+    spec.write_text(ARTICLE)
+    status, shown = on_terminal(spec)
+    assert (status, cursor(shown)) == (SAME, "h")
+    assert "building the provider" in shown and "applying the spec" in shown
+    final = rows(shown)
+    assert list(final) == ["ndp", "out", "in", "hairpin", "closed", "transit", "leak"]
+    total = sum(int(count.partition("/")[0]) for count in final.values())
+    assert f"{total} of {total} probes passed" in shown
+
+
+def test_terminal_shows_what_failed_below_the_table(spec: Path) -> None:
+    spec.write_text(CLOSED)
+    status, shown = on_terminal(spec, NO_COLOR="1")
+    assert (status, cursor(shown)) == (DIFFERS, "h")
+    assert rows(shown)["in"] == "3/4 1 failed"
+    assert "expected: 192.168.158.2:22 sees" in shown and "no answer in 3 s" in shown
+    assert not re.search(r"\x1b\[(?:\d+;)*3\dm", shown)
+
+
+@pytest.mark.parametrize(("stop", "ends"), [(signal.SIGINT, 130), (signal.SIGTERM, TROUBLE)])
+def test_interrupted_table_leaves_a_clean_terminal(
+    spec: Path, stop: signal.Signals, ends: int
+) -> None:
+    spec.write_text(ARTICLE)
+    status, shown = on_terminal(spec, stop)
+    assert (status, cursor(shown)) == (ends, "h")
+    assert re.search(r"\n(\x1b\[\?25h)?nftnsr: interrupted(?: by SIGTERM)?\r\n$", shown)
+
+
+def test_dumb_terminal_gets_lines(spec: Path) -> None:
+    spec.write_text(ARTICLE)
+    status, shown = on_terminal(spec, TERM="dumb")
+    assert status == SAME
+    assert "hairpin  1.2.3.4:22/tcp from host\r\n" in shown and "\x1b[?25" not in shown
 
 
 def test_too_few_open_files_are_told_before_anything_is_tried(spec: Path) -> None:

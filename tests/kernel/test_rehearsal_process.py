@@ -18,7 +18,7 @@ from nftnsr.kernel import namespaces
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.isolation import isolate
 from nftnsr.kernel.namespaces import Room
-from nftnsr.rehearsal import Result, World, rehearse
+from nftnsr.rehearsal import Result, Stage, World, rehearse
 from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Uplink
 
 pytestmark = [
@@ -79,10 +79,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_rehearsal_leaves_no_trace() -> None:
-    streamed: list[Result] = []
+    streamed: list[Stage | Result] = []
     rehearsal = rehearse(SPEC, mark, streamed.append)
     assert not rehearsal.ok
-    assert sorted(streamed, key=repr) == sorted(rehearsal.results, key=repr)
+    stages = [each for each in streamed if isinstance(each, Stage)]
+    results = [each for each in streamed if isinstance(each, Result)]
+    assert sorted(results, key=repr) == sorted(rehearsal.results, key=repr)
+    assert [stage.name for stage in stages] == ["world", "apply", "probes"]
+    assert sum(number for _, _, number in stages[-1].planned) == len(results)
     assert traces() == []
     assert children() == []
 
