@@ -29,9 +29,9 @@ from nftnsr.rehearsal.wiring import (
 )
 from nftnsr.spec.model import (
     Address,
-    Forward,
     Interface,
     Network,
+    Ports,
     Router,
     Spec,
     StaticRoute,
@@ -405,10 +405,20 @@ def _is_host(spec: Spec, target: Address) -> bool:
 
 
 def _quiet_port(spec: Spec) -> int:
-    forwards = [f for r in spec.routers for f in r.forward]
-    return next(p for p in range(2049, 65536) if not any(_names(f, p) for f in forwards))
+    """A port that no forward names, of those that no well-known service has if there is one."""
+    named = sorted({(p.first, p.last) for r in spec.routers for p in _ports(r)})
+    for lowest in (2049, 1):
+        port = lowest
+        for first, last in named:
+            if first > port:
+                break
+            port = max(port, last + 1)
+        if port < 65536:
+            return port
+    raise Unstaged("the forwards name every port: none is left to try as one that is closed")
 
 
-def _names(forward: Forward, port: int) -> bool:
-    inside = (t.ports for t in forward.targets if t.ports is not None)
-    return any(port in ports for ports in (*forward.ports, *inside))
+def _ports(router: Router) -> Iterator[Ports]:
+    for forward in router.forward:
+        yield from forward.ports
+        yield from (t.ports for t in forward.targets if t.ports is not None)
