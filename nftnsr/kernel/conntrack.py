@@ -16,34 +16,28 @@ from typing import TypeVar
 from attrs import frozen
 
 from nftnsr.kernel import netlink
+from nftnsr.kernel.matching import Index, Tuple, looks
 from nftnsr.kernel.netlink import NETLINK_NETFILTER, attribute, attributes, nested
 from nftnsr.state.flows import Connection, Flows
 from nftnsr.state.model import Address_
 
-_GET, _DELETE = (1 << 8) | 1, (1 << 8) | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_*
+_NEW, _GET, _DELETE = (1 << 8) | 0, (1 << 8) | 1, (1 << 8) | 2  # NFNL_SUBSYS_CTNETLINK
 _CTA_TUPLE_ORIG, _CTA_TUPLE_REPLY, _CTA_ID, _CTA_FILTER = 1, 2, 12, 25
+_CTA_PROTOINFO, _CTA_TIMEOUT, _CTA_NAT_DST = 4, 7, 13
+_NAT_ADDRESSES = {4: (1, 2), 6: (4, 5)}  # CTA_NAT_V4_MINIP, _MAXIP; CTA_NAT_V6_MINIP, _MAXIP
+_NAT_PROTO, _ESTABLISHED = 3, b"\3"  # CTA_NAT_PROTO, TCP_CONNTRACK_ESTABLISHED
 _CTA_TUPLE_IP, _CTA_TUPLE_PROTO = 1, 2
 _ADDRESSES = {4: (1, 2), 6: (3, 4)}  # CTA_IP_V4_SRC, _DST; CTA_IP_V6_SRC, _DST
 _PROTO_NUM, _PROTO_SRC_PORT, _PROTO_DST_PORT = 1, 2, 3
 # The bits of CTA_FILTER_ORIG_FLAGS say which parts of CTA_TUPLE_ORIG count.
 _BY_DESTINATION, _BY_PROTOCOL, _BY_PORT = 1 << 1, 1 << 3, 1 << 5
 _FAMILY = {4: 2, 6: 10}
+_TRIES = 10
 _NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132}
 _NAMES = {number: name for name, number in _NUMBERS.items()}
 
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-@frozen
-class Tuple:
-    """One direction of a flow, as the entry's first packet, or the answer to it, shows it."""
-
-    protocol: str
-    source: Address_
-    source_port: int
-    destination: Address_
-    port: int
 
 
 @frozen
@@ -54,6 +48,8 @@ class Entry:
     reply: Tuple
     handle: bytes
     """Its original tuple and number, with which the kernel finds this very entry again."""
+    timeout: int
+    """Seconds that it lasts without a packet."""
 
     @property
     def translated(self) -> bool:
@@ -62,6 +58,17 @@ class Entry:
             self.original.destination,
             self.original.port,
         )
+
+    @property
+    def reversible(self) -> bool:
+        """Whether its server could make a flow of its own out of it, once it is gone.
+
+        That takes a server that sees its client, by the very port to which the client talks.
+        """
+        same = self.reply.source_port == self.original.port
+        seen = (self.reply.destination, self.reply.port)
+        sees = seen == (self.original.source, self.original.source_port)
+        return self.translated and same and sees and self.original.protocol != "sctp"
 
 
 def entries(version: int, flows: Collection[Flows] = ()) -> Iterator[Entry]:
@@ -84,15 +91,70 @@ def forget(flows: Collection[Flows], kept: Collection[Flows]) -> int:
     Returns how many were deleted; an entry that ended meanwhile is as wanted.
     """
     requests = [_delete(c.local.version, _packet(c)) for f in flows if (c := f.connection)]
+    occupied: list[tuple[Entry, bytes]] = []
     wide = [f for f in flows if f.connection is None]
-    stale, right = _Index(wide), _Index(kept)
+    stale, right = Index(wide), Index(kept)
     for version in _versions(wide):
         for entry in entries(version, wide):
-            concerned = any(_looks(entry.original, f) for f in stale.near(entry.original))
-            if concerned and not _as_wanted(entry, right):
+            concerned = [f for f in stale.near(entry.original) if looks(entry.original, f)]
+            if not concerned or _as_wanted(entry, right):
+                continue
+            if entry.reversible and any(f.protocol for f in concerned):
+                occupied.append((entry, _decided(entry, right)))
+            else:
                 requests.append(_delete(version, entry.handle))
     gone = frozenset({errno.ENOENT})
-    return netlink.perform(NETLINK_NETFILTER, requests, gone, "cannot delete conntrack entries")
+    what = "cannot delete conntrack entries"
+    return netlink.perform(NETLINK_NETFILTER, requests, gone, what) + _occupy(occupied)
+
+
+def _occupy(entries: Collection[tuple[Entry, bytes]]) -> int:
+    """Delete entries, and put what the new rules make of their flows in their place.
+
+    If it were left to the next packet, and that came from the server, it would be a new flow from
+    inside to the kernel (of TCP, too: it takes up what is under way), masqueraded to the very
+    address and port that the client talks to: the old flow would go on as if nothing had changed.
+    With its place taken it gets another port, of which the client knows nothing.
+    """
+    left, deleted = list(entries), 0
+    known = frozenset({errno.ENOENT, errno.EEXIST})
+    for _ in range(_TRIES):
+        requests = (request for entry, new in left for request in (_end_of(entry), new))
+        done = list(netlink.outcomes(NETLINK_NETFILTER, requests, known, "cannot redirect flows"))
+        deleted += sum(not status for status in done[::2])
+        # Between the two a packet was faster.
+        left = [each for each, status in zip(left, done[1::2], strict=True) if status]
+        if not left:
+            break
+    return deleted
+
+
+def _end_of(entry: Entry) -> bytes:
+    """Delete whatever has the packets of an entry's client, in either of its directions."""
+    return _delete(entry.original.source.version, _tuple_of(_CTA_TUPLE_ORIG, entry.original))
+
+
+def _decided(entry: Entry, right: Index) -> bytes:
+    """Make the entry that the next packet of an entry's client would make."""
+    packet = entry.original
+    target, port = packet.destination, packet.port
+    for flows in right.near(packet):
+        if flows.target is not None and looks(packet, flows):
+            target, port = flows.target, flows.target_port or packet.port
+            break
+    version = packet.source.version
+    ports = [attribute(kind, struct.pack("!H", port)) for kind in (1, 2)]
+    addresses = [attribute(kind, target.packed) for kind in _NAT_ADDRESSES[version]]
+    body = [
+        _tuple_of(_CTA_TUPLE_ORIG, packet),
+        _tuple_of(_CTA_TUPLE_REPLY, packet.turned),
+        attribute(_CTA_TIMEOUT, struct.pack("!L", max(entry.timeout, 1))),
+        nested(_CTA_NAT_DST, *addresses, nested(_NAT_PROTO, *ports)),
+    ]
+    if packet.protocol == "tcp":
+        body.append(nested(_CTA_PROTOINFO, nested(1, attribute(1, _ESTABLISHED))))
+    flags = netlink.REQUEST | netlink.ACK | netlink.CREATE
+    return netlink.message(_NEW, flags, _head(version) + b"".join(body))
 
 
 def public_end(connection: Connection) -> tuple[Address_, int] | None:
@@ -119,56 +181,31 @@ def _head(version: int) -> bytes:
 
 def _packet(connection: Connection) -> bytes:
     """What a connection's own end sends: the kernel finds an entry by either of its directions."""
+    c = connection
+    packet = Tuple(c.protocol, c.local, c.local_port, c.remote, c.remote_port)
+    return _tuple_of(_CTA_TUPLE_ORIG, packet)
+
+
+def _tuple_of(kind: int, packet: Tuple) -> bytes:
     proto = [
-        attribute(_PROTO_NUM, bytes([_NUMBERS[connection.protocol]])),
-        attribute(_PROTO_SRC_PORT, struct.pack("!H", connection.local_port)),
-        attribute(_PROTO_DST_PORT, struct.pack("!H", connection.remote_port)),
+        attribute(_PROTO_NUM, bytes([_NUMBERS[packet.protocol]])),
+        attribute(_PROTO_SRC_PORT, struct.pack("!H", packet.source_port)),
+        attribute(_PROTO_DST_PORT, struct.pack("!H", packet.port)),
     ]
-    ends = zip(
-        _ADDRESSES[connection.local.version], (connection.local, connection.remote), strict=True
-    )
-    addresses = [attribute(kind, address.packed) for kind, address in ends]
-    return nested(
-        _CTA_TUPLE_ORIG, nested(_CTA_TUPLE_IP, *addresses), nested(_CTA_TUPLE_PROTO, *proto)
-    )
+    ends = (packet.source, packet.destination)
+    kinds = _ADDRESSES[packet.source.version]
+    addresses = [attribute(n, ip.packed) for n, ip in zip(kinds, ends, strict=True)]
+    return nested(kind, nested(_CTA_TUPLE_IP, *addresses), nested(_CTA_TUPLE_PROTO, *proto))
 
 
-def _as_wanted(entry: Entry, right: _Index) -> bool:
+def _as_wanted(entry: Entry, right: Index) -> bool:
     if not entry.translated:
         return False
     target = (entry.reply.source, entry.reply.source_port)
     return any(
-        _looks(entry.original, f) and target == (f.target, f.target_port or entry.original.port)
+        looks(entry.original, f) and target == (f.target, f.target_port or entry.original.port)
         for f in right.near(entry.original)
     )
-
-
-def _looks(packet: Tuple, flows: Flows) -> bool:
-    return (
-        flows.protocol in (None, packet.protocol)
-        and (flows.ports is None or flows.ports[0] <= packet.port <= flows.ports[1])
-        and (not flows.destinations or packet.destination in flows.destinations)
-        and (flows.source is None or packet.source in flows.source)
-        and (flows.into is None or packet.destination in flows.into)
-    )
-
-
-class _Index:
-    """Flows, found by port where they have a single one."""
-
-    def __init__(self, flows: Iterable[Flows]) -> None:
-        self._by_port: dict[int, list[Flows]] = {}
-        self._wide: list[Flows] = []
-        for each in flows:
-            if each.ports is not None and each.ports[0] == each.ports[1]:
-                self._by_port.setdefault(each.ports[0], []).append(each)
-            else:
-                self._wide.append(each)
-
-    def near(self, packet: Tuple) -> Iterator[Flows]:
-        """Those that can be meant by a packet to this port."""
-        yield from self._by_port.get(packet.port, ())
-        yield from self._wide
 
 
 def _versions(flows: Collection[Flows]) -> tuple[int, ...]:
@@ -219,7 +256,8 @@ def _entry(body: bytes, version: int) -> Entry | None:
     if there is None or back is None:
         return None
     handle = nested(_CTA_TUPLE_ORIG, original) + attribute(_CTA_ID, found[_CTA_ID])
-    return Entry(there, back, handle)
+    timeout = int.from_bytes(found.get(_CTA_TIMEOUT, b""), "big")
+    return Entry(there, back, handle, timeout)
 
 
 def _tuple(data: bytes, version: int) -> Tuple | None:

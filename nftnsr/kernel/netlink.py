@@ -16,6 +16,7 @@ from nftnsr.kernel.errors import KernelError
 
 NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER = 0, 4, 12
 REQUEST, ACK, DUMP = 0x01, 0x04, 0x300
+CREATE = 0x600  # NLM_F_CREATE, and NLM_F_EXCL: what is there already is an error
 NESTED = 0x8000
 
 _ERROR, _DONE = 2, 3
@@ -83,7 +84,13 @@ def perform(family: int, messages: Iterable[bytes], ignore: frozenset[int], what
 
     Those refused with an error number of `ignore` are passed over.
     """
-    done = 0
+    return sum(not each for each in outcomes(family, messages, ignore, what))
+
+
+def outcomes(
+    family: int, messages: Iterable[bytes], ignore: frozenset[int], what: str
+) -> Iterator[int]:
+    """The same, with the error number of each in their order, 0 for what was done."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as netlink:
         for chunk, count in _chunks(messages):
             netlink.send(chunk)
@@ -95,8 +102,7 @@ def perform(family: int, messages: Iterable[bytes], ignore: frozenset[int], what
                     status = _status(body)
                     if status and status not in ignore:
                         raise KernelError(f"{what}: {os.strerror(status)}")
-                    done += not status
-    return done
+                    yield status
 
 
 def _chunks(messages: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 
 import pytest
 from attrs import define, field
@@ -126,6 +129,58 @@ def test_udp_flow_of_a_removed_forward_ends(world: World) -> None:
     assert arrives(client, server)
     world.apply("tcp")
     assert not arrives(client, server)
+
+
+@pytest.mark.parametrize("after", [("tcp",), ("tcp", "udp elsewhere")])
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM], ids=["tcp", "udp"])
+def test_server_that_goes_on_talking_keeps_no_flow(
+    world: World, kind: socket.SocketKind, after: tuple[str, ...]
+) -> None:
+    """Its next packet would be the first of a flow from inside that looks like the old one."""
+    server = world.server(kind, 5353)
+    same = {"range": '"5353/udp"', "tcp": '"5353/tcp"'}[
+        "tcp" if kind == socket.SOCK_STREAM else "range"
+    ]
+    apply_spec(world.machine, parse(spec("tcp").replace(FORWARDS["tcp"], same), "spec.toml"))
+    client = world.connect(kind, 5353)
+    client.send(b"ping")
+    if kind == socket.SOCK_STREAM:
+        server = world.stack.enter_context(server.accept()[0])
+        send = server.send
+    else:
+        peer = server.recvfrom(4)[1]
+        send = partial(_say, server, peer)
+    over = threading.Event()
+    talk = threading.Thread(target=_talk, args=(send, over))
+    talk.start()
+    assert client.recv(4)
+    world.apply(*after)
+    _drain(client)
+    assert not _drain(client, 0.3)
+    over.set()
+    talk.join()
+
+
+def _say(server: socket.socket, peer: tuple[str, int], data: bytes) -> int:
+    return server.sendto(data, peer)
+
+
+def _talk(send: Callable[[bytes], int], over: threading.Event) -> None:
+    with suppress(ConnectionError):
+        # So seldom that the client has told before the next one what it has got.
+        while not over.wait(0.005):
+            with suppress(ConnectionRefusedError):
+                send(b"pong")
+
+
+def _drain(client: socket.socket, seconds: float = 0.01) -> bool:
+    """Whether anything comes within this time."""
+    end, heard = time.monotonic() + seconds, False
+    client.settimeout(seconds)
+    with suppress(TimeoutError, ConnectionError):
+        while time.monotonic() < end:
+            heard = bool(client.recv(4096)) or heard
+    return heard
 
 
 def test_flow_lasts_if_its_source_may_still_use_the_forward(world: World) -> None:
