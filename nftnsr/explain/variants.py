@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from nftnsr.spec.problems import Path
@@ -48,10 +49,10 @@ def changed(table: Value, path: Path, value: Value) -> Value:
 
 
 def renamed(table: Mapping[str, Value], path: Path, value: Value) -> Value:
-    """The table with another name at `path`, and wherever else that name is a word."""
+    """The table with another name at `path`, and wherever else the old one is a word."""
     old: Value = table
     for name in path:
-        old = old.get(name) if isinstance(old, dict) else old[name]
+        old = old.get(name, {}) if isinstance(old, dict) else old[name]
     if not isinstance(old, str) or not isinstance(value, str):
         return changed(table, path, value)
     return _replaced(table, re.compile(rf"(?<!\S){re.escape(old)}(?!\S)"), value)
@@ -94,6 +95,7 @@ def default_of(path: Path) -> Value:
     return key["default"]
 
 
+@cache
 def _router() -> Schema:
     found: Schema = schema()["properties"]["router"]["additionalProperties"]
     return found
