@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+
+from nftnsr.kernel.errors import KernelError
 
 MODIFY = 0x2
 # Closed after writing, moved in or out, made, deleted: what can change the contents of a name.
@@ -14,6 +17,12 @@ ENTRIES = 0x8 | 0x40 | 0x80 | 0x100 | 0x200
 _CLOEXEC, _NONBLOCK = 0o2000000, 0o4000
 _EVENT = struct.Struct("=iIII")
 _BUFFER = 1 << 16
+
+# inotify_init1(2), inotify_add_watch(2)
+_LIMITS = {
+    errno.EMFILE: "fs.inotify.max_user_instances",
+    errno.ENOSPC: "fs.inotify.max_user_watches",
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -59,5 +68,8 @@ class Inotify:
 def _checked(result: int, what: str) -> int:
     if result < 0:
         number = ctypes.get_errno()
+        if (limit := _LIMITS.get(number)) is not None:
+            more = f"sysctl {limit} says how many one user may have; raise it, or end who has them"
+            raise KernelError(f"the kernel gives no more of inotify: {os.strerror(number)}", more)
         raise OSError(number, os.strerror(number), what)
     return result

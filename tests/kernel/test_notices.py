@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -185,3 +187,22 @@ def test_files_are_noticed_by_name(notices: Notices, tmp_path: Path) -> None:
     assert noticed(notices, f"rm {tmp_path}/spec.toml") == frozenset({"files"})
     notices.attend_to_files(())
     assert noticed(notices, f"echo > {tmp_path}/spec.toml") == NONE
+
+
+@pytest.mark.parametrize(
+    ("limit", "setting"), [("instances", "max_user_instances"), ("watches", "max_user_watches")]
+)
+def test_limit_of_inotify_is_named_with_its_setting(box: None, limit: str, setting: str) -> None:
+    """In a user namespace, which has limits of its own, so that nobody else meets them."""
+    program = f"""
+from pathlib import Path
+from nftnsr.kernel.errors import KernelError
+from nftnsr.kernel.inotify import MODIFY, Inotify
+Path("/proc/sys/user/max_inotify_{limit}").write_text("0")
+try:
+    Inotify().watch("/proc", MODIFY)
+except KernelError as error:
+    print(error.hint)
+"""
+    told = sh(f"unshare --user --map-root-user {sys.executable} -c {quote(program)}")
+    assert setting in told
