@@ -17,6 +17,7 @@ from nftnsr.compile import (
     nat,
     routing,
     sysctl,
+    uplinks,
 )
 from nftnsr.spec.model import Router, Spec
 from nftnsr.state.model import HOST, Item, Namespace, State, Table
@@ -33,6 +34,7 @@ def compile_spec(spec: Spec) -> State:
 @lru_cache(maxsize=16)
 def compile_router(router: Router) -> Namespace:
     """The router's own namespace."""
+    main = (*routing.router_routes(router), *routing.static_routes(router))
     return Namespace(
         (
             *addressing.router_links(router),
@@ -50,13 +52,15 @@ def compile_router(router: Router) -> Namespace:
             *egress.chains(router),
             *nat.chains(router),
             *helpers.chains(router),
+            *uplinks.chains(router),
             *mss.chains(router),
             *filter.chains(router),
             *accounting.chains(router),
             *addressing.router_addresses(router),
-            *routing.router_routes(router),
-            *routing.static_routes(router),
+            *main,
+            *uplinks.routes(router, main),
             *routing.rules(router),
+            *uplinks.rules(router),
             *routing.neighbours(router),
             *routing.proxied_neighbours(router),
         )

@@ -140,6 +140,11 @@ def outer(router: Router) -> str:
     return anonymous_set(f'"{uplink.dev}"' for uplink in router.uplinks)
 
 
+def by_uplink(name: str, uplink: Uplink) -> str:
+    """`name` of something that each uplink has for itself; the first one's has it as it is."""
+    return f"{name}_{uplink.name}" if uplink.name else name
+
+
 def is_ula(network: Network) -> bool:
     """Whether `network` is an IPv6 unique local one (RFC 4193), which never leaves the uplink."""
     return isinstance(network, IPv6Network) and network.subnet_of(_ULA)

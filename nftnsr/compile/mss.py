@@ -33,10 +33,11 @@ def _rules(router: Router) -> Iterator[str]:
         yield f"{come} {_SET} {router.mss_clamp}"
         return
     yield f"{go} {_SET} rt mtu"
-    by_mtu: dict[int, list[str]] = defaultdict(list)
-    for uplink in router.uplinks:
-        by_mtu[uplink.mtu or _USUAL_MTU].append(f'"{uplink.dev}"')
     for each in families(router):
+        by_mtu: dict[int, list[str]] = defaultdict(list)
+        for uplink in router.uplinks:
+            if each.on(uplink).public:
+                by_mtu[uplink.mtu or _USUAL_MTU].append(f'"{uplink.dev}"')
         for mtu, devs in by_mtu.items():
             size = mtu - _HEADERS[each.version]
             yield f"iifname {anonymous_set(devs)} meta nfproto {each.name} {_SET} {size}"

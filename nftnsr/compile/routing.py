@@ -118,7 +118,8 @@ def rules(router: Router) -> Iterator[PolicyRule]:
     """
     said = tuple(_numbered(router))
     versions = {rule.version for rule in said}
-    for each in families(router):
+    # Where there are several uplinks it is their rules that say so.
+    for each in families(router) if len(router.uplinks) == 1 else ():
         if each.version in versions:
             for network in each.inside:
                 yield PolicyRule(each.version, _FIRST_PRIORITY - 1, destination=network)

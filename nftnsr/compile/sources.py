@@ -12,21 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_network, summarize_address_range
+from itertools import product
 
-from nftnsr.compile.families import Family, families, family, inner, outer
+from nftnsr.compile.families import Family, by_uplink, families, family, inner, outer
 from nftnsr.compile.ways import FULL, transports, ways
-from nftnsr.spec.model import Address, Network, Router, SourceNat
+from nftnsr.compile.wholes import out_name
+from nftnsr.spec.model import Address, Network, Router, SourceNat, Uplink
 from nftnsr.state.model import Set
 from nftnsr.state.words import TABLE, anonymous_set, nft_network
 
 
 def sets(router: Router) -> Iterator[Set]:
     for each in families(router):
-        for persistent in (False, True):
-            if group := _snat(router, each, persistent=persistent):
+        for uplink, persistent in product(router.uplinks, (False, True)):
+            if group := _snat(router, uplink, each, persistent=persistent):
                 lines = (f"type {each.address_type} : interval {each.address_type}",)
                 elements = frozenset(f"{nft_network(n.network)} : {_pool(n)}" for n in group)
-                name = _snat_name(each, persistent=persistent)
+                name = _snat_name(uplink, each, persistent=persistent)
                 yield Set(TABLE, "map", name, (*lines, "flags interval"), elements)
         # Forwards whose servers see the router as their client, by what the client asked for.
         hiding = (w for w in ways(router, each) if w.forward.hide_client)
@@ -37,7 +39,7 @@ def sets(router: Router) -> Iterator[Set]:
 def rules(router: Router, *, translated: bool) -> Iterator[str]:
     """`translated` says whether any destination is."""
     for each in families(router):
-        yield from (f"oifname {outer(router)} {rule}" for rule in _leaving(router, each))
+        yield from _leaving(router, each)
     links = inner(router)
     if translated and router.hairpin:
         # Else the server answers the client directly, past the router, from another address.
@@ -52,23 +54,25 @@ def rules(router: Router, *, translated: bool) -> Iterator[str]:
             yield f"{inward} {asked} @hidden_{each.name} masquerade"
 
 
-def seen_as(router: Router, source: Address, destination: Address) -> tuple[Network, ...]:
-    """Where the address is under which `destination` sees what `source` sends by the uplink."""
+def seen_as(
+    router: Router, uplink: Uplink, source: Address, destination: Address
+) -> tuple[Network, ...]:
+    """Where the address is under which `destination` sees what `source` sends by an uplink."""
     each = family(router, source.version)
     itself = (ip_network(source),)
     if each is None or any(destination in n for n in router.no_nat):
         return itself
     for pair in router.one_to_one:
-        if pair.inner == source:
+        if pair.inner == source and router.uplink_for(pair.public) == uplink:
             return (ip_network(pair.public),)
     for prefix in router.prefix_translation:
-        if source in prefix.inner:
+        if source in prefix.inner and uplink == router.uplinks[0]:
             return (ip_network(prefix.outer(source)),)
     for nat in router.snat:
-        if source in nat.network:
+        if source in nat.network and router.uplink_for(nat.first) == uplink:
             return tuple(summarize_address_range(nat.first, nat.last))
     if router.masquerade and source.version == 4:
-        return tuple(ip_network(i.ip) for i in each.public)
+        return tuple(ip_network(i.ip) for i in each.on(uplink).public)
     return itself
 
 
@@ -83,20 +87,28 @@ def translated_into(router: Router, version: int) -> Iterator[Network]:
 
 def _leaving(router: Router, each: Family) -> Iterator[str]:
     """The first that says something decides; so what shall not be translated comes first."""
-    ip = each.keyword
+    everywhere, ip = f"oifname {outer(router)}", each.keyword
     if exempt := [nft_network(n) for n in router.no_nat if n.version == each.version]:
-        yield f"{ip} daddr {anonymous_set(exempt)} accept"
-    if each.alone:
-        yield f"snat {ip} to {ip} saddr map @one_to_one_out_{each.name}"
-    if each.version == 6 and router.prefix_translation:
+        yield f"{everywhere} {ip} daddr {anonymous_set(exempt)} accept"
+    for uplink in router.uplinks:
+        leaving = _by_their_own(router, uplink, each)
+        yield from (f'oifname "{uplink.dev}" {rule}' for rule in leaving)
+    if router.masquerade and each.version == 4:
+        yield f"{everywhere} meta nfproto ipv4 masquerade{_how(router)}"
+
+
+def _by_their_own(router: Router, uplink: Uplink, each: Family) -> Iterator[str]:
+    """Those who leave by an uplink with an address that it has for them."""
+    ip = each.keyword
+    if any(router.uplink_for(public) == uplink for public in each.alone):
+        yield f"snat {ip} to {ip} saddr map @{out_name(uplink, each)}"
+    if each.version == 6 and router.prefix_translation and uplink == router.uplinks[0]:
         yield "snat ip6 prefix to ip6 saddr map @prefixes_out"
     for persistent in (False, True):
-        if _snat(router, each, persistent=persistent):
-            name = _snat_name(each, persistent=persistent)
+        if _snat(router, uplink, each, persistent=persistent):
+            name = _snat_name(uplink, each, persistent=persistent)
             how = _how(router, persistent=persistent)
             yield f"snat {ip} to {ip} saddr map @{name}{how}"
-    if router.masquerade and family(router, 4) == each:
-        yield f"meta nfproto ipv4 masquerade{_how(router)}"
 
 
 def _how(router: Router, *, persistent: bool = False) -> str:
@@ -105,13 +117,14 @@ def _how(router: Router, *, persistent: bool = False) -> str:
     return f" {','.join(words)}" if words else ""
 
 
-def _snat(router: Router, each: Family, *, persistent: bool) -> list[SourceNat]:
+def _snat(router: Router, uplink: Uplink, each: Family, *, persistent: bool) -> list[SourceNat]:
     here = (n for n in router.snat if n.network.version == each.version)
-    return [n for n in here if n.persistent == persistent]
+    mine = (n for n in here if router.uplink_for(n.first) == uplink)
+    return [n for n in mine if n.persistent == persistent]
 
 
-def _snat_name(each: Family, *, persistent: bool) -> str:
-    return f"snat_{each.name}" + "_persistent" * persistent
+def _snat_name(uplink: Uplink, each: Family, *, persistent: bool) -> str:
+    return by_uplink(f"snat_{each.name}" + "_persistent" * persistent, uplink)
 
 
 def _pool(each: SourceNat) -> str:

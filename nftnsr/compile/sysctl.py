@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nftnsr.compile import uplinks
 from nftnsr.compile.families import family
 from nftnsr.compile.routing import proxied_neighbours
-from nftnsr.spec.model import Inner, Router, Uplink
+from nftnsr.spec.model import Inner, Interface, Router, Uplink
 from nftnsr.state.model import Sysctl
 
 _GIVEN = "1"  # IN6_ADDR_GEN_MODE_NONE: the veth's link-local next hops are given, so no others
@@ -40,6 +41,7 @@ def _implied(router: Router) -> Iterator[Sysctl]:
     for dev in ("all", "default", *links):
         yield Sysctl(f"net/ipv4/conf/{dev}/rp_filter", str(router.rp_filter))
     yield from _ipv6(router)
+    yield from uplinks.sysctls(router)
 
 
 def far_sysctls(router: Router, link: Inner) -> Iterator[Sysctl]:
@@ -53,9 +55,11 @@ def _ipv6(router: Router) -> Iterator[Sysctl]:
     """Every setting has a value for every spec, so that none stays from the spec before."""
     used = family(router, 6) is not None
     yield Sysctl("net/ipv6/conf/all/forwarding", str(int(used)))
+    without = {uplink.dev for uplink in router.uplinks if not any(map(_is_ipv6, uplink.addresses))}
     for dev in _links(router):
-        yield Sysctl(f"net/ipv6/conf/{dev}/disable_ipv6", str(int(not used)))
-        yield Sysctl(f"net/ipv6/conf/{dev}/forwarding", str(int(used)))
+        here = used and dev not in without
+        yield Sysctl(f"net/ipv6/conf/{dev}/disable_ipv6", str(int(not here)))
+        yield Sysctl(f"net/ipv6/conf/{dev}/forwarding", str(int(here)))
     for link in router.links:
         yield Sysctl(f"net/ipv6/conf/{link.peer}/addr_gen_mode", _GIVEN)
     for uplink in router.uplinks:
@@ -72,6 +76,10 @@ def _uplink_ipv6(router: Router, uplink: Uplink) -> Iterator[Sysctl]:
     proxied = any(each.dev == uplink.dev for each in proxied_neighbours(router))
     yield Sysctl(f"{conf}/proxy_ndp", str(int(proxied)))
     yield Sysctl(f"net/ipv6/neigh/{uplink.dev}/proxy_delay", str(router.proxy_delay))
+
+
+def _is_ipv6(interface: Interface) -> bool:
+    return interface.version == 6
 
 
 def _links(router: Router) -> tuple[str, ...]:

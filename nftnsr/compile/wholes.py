@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nftnsr.compile.families import families, family, outer
-from nftnsr.spec.model import Router
+from nftnsr.compile.families import Family, by_uplink, families, family, outer
+from nftnsr.spec.model import Router, Uplink
 from nftnsr.state.model import Set
 from nftnsr.state.words import TABLE
 
@@ -25,9 +25,11 @@ def sets(router: Router) -> Iterator[Set]:
         declared = (f"type {each.address_type} : {each.address_type}",)
         if pairs:
             inward = frozenset(f"{public} : {inner}" for public, inner in pairs)
-            outward = frozenset(f"{inner} : {public}" for public, inner in pairs)
             yield Set(TABLE, "map", f"one_to_one_{each.name}", declared, inward)
-            yield Set(TABLE, "map", f"one_to_one_out_{each.name}", declared, outward)
+        for uplink in router.uplinks:
+            here = [(p, inner) for p, inner in pairs if router.uplink_for(p) == uplink]
+            if outward := frozenset(f"{inner} : {public}" for public, inner in here):
+                yield Set(TABLE, "map", out_name(uplink, each), declared, outward)
     if _prefixes(router):
         intervals = ("type ipv6_addr : interval ipv6_addr", "flags interval")
         inward = frozenset(f"{p.public} : {p.inner}" for p in router.prefix_translation)
@@ -45,6 +47,11 @@ def rules(router: Router) -> Iterator[str]:
             yield f"{come}dnat {ip} to {ip} daddr map @one_to_one_{each.name}"
     if _prefixes(router):
         yield f"{come}dnat ip6 prefix to ip6 daddr map @prefixes"
+
+
+def out_name(uplink: Uplink, each: Family) -> str:
+    """Of the map for what leaves by one uplink, which has public addresses of its own."""
+    return by_uplink(f"one_to_one_out_{each.name}", uplink)
 
 
 def _prefixes(router: Router) -> bool:

@@ -63,10 +63,10 @@ def allowed_ipv4(segment: Segment) -> list[str]:
         str(ip) for ip in (*(i.ip for i in segment.uplink.addresses), *inside) if ip.version == 4
     ]
     networks = router.host.networks if not router.masquerade else ()
-    sources += [str(pair.public) for pair in router.one_to_one if pair.public.version == 4]
-    sources += [nat.pool for nat in router.snat if nat.first.version == 4]
+    sources += [str(pair.public) for pair in router.one_to_one if segment.owns(pair.public)]
+    sources += [nat.pool for nat in router.snat if segment.owns(nat.first)]
     sources += [str(n) for n in networks if n.version == 4]
-    return list(dict.fromkeys(sources))
+    return [s for s in dict.fromkeys(sources) if ":" not in s]
 
 
 def _run(commands: str, *, as_json: bool = False) -> str:

@@ -68,9 +68,10 @@ def closing_probes(scene: Scene) -> Iterator[Probe]:
             continue
         senders = [Client(HOST, i.ip) for i in router.host.addresses]
         senders += [i.client for i in scene.behind(router)]
-        stray = tuple(s for s in senders if s.address.version == 4 and segment.has_gateway(4))
-        name = "sources other than the router's that leave by the uplink"
-        yield Leak(router.name, "leak", name, stray, scene.far_end(4))
+        senders = [s for s in senders if s.address.version == 4 and segment.carries(s.address)]
+        stray = tuple(senders) if segment.has_gateway(4) else ()
+        name = f"sources other than the router's that leave by {segment.way}"
+        yield Leak(router.name, "leak", name, stray, scene.far_end(4), segment.name)
 
 
 def _neighbour_discovery(segment: Segment) -> Iterator[Probe]:
@@ -95,6 +96,8 @@ def _out(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
             *_inner_senders(scene, segment, family, far.address),
         ]
         for origin, seen in senders:
+            if not segment.carries(origin.address or family.host[0].ip):
+                continue
             if is_kept_in(segment, family, origin):
                 yield from narrow(scene, segment, family, (origin, seen), far)
                 continue
@@ -126,18 +129,20 @@ def _host_senders(segment: Segment, family: Family, to: Address) -> Iterator[Sen
     usable = [ip for ip in own if goes_out(segment, ip, to)]
     if usable and segment.router.host.default_route and len(usable) == len(own):
         # As any program does it, the kernel chooses the source.
-        all_of_them = {s: None for ip in usable for s in known_as(segment.router, ip, to)}
+        all_of_them = {
+            s: None for ip in usable for s in known_as(segment.router, segment.uplink, ip, to)
+        }
         yield Origin(HOST), tuple(all_of_them)
         usable = usable[1:]
     for ip in usable:
-        yield Origin(HOST, ip), known_as(segment.router, ip, to)
+        yield Origin(HOST, ip), known_as(segment.router, segment.uplink, ip, to)
 
 
 def _inner_senders(scene: Scene, segment: Segment, family: Family, to: Address) -> Iterator[Sender]:
     for inner in scene.behind(segment.router):
         ip = inner.address
         if ip.version == family.version and goes_out(segment, ip, to):
-            yield inner.client.origin, known_as(segment.router, ip, to)
+            yield inner.client.origin, known_as(segment.router, segment.uplink, ip, to)
 
 
 def _helpers(segment: Segment) -> Iterator[Untried]:
@@ -182,9 +187,10 @@ def _closed(scene: Scene, segment: Segment) -> Iterator[Probe]:
 def _transit(scene: Scene, segment: Segment) -> Iterator[Probe]:
     """What a neighbour sends to the uplink's MAC, but for somebody else."""
     router = segment.router
+    every = [ip for s in scene.segments if s.router == router for ip in s.own_ipv6]
     for family in segment.families:
         version = family.version
-        open_ = segment.own_ipv6 if router.inbound_ipv6 == "open" else ()
+        open_ = every if router.inbound_ipv6 == "open" else ()
         inside = [Client(HOST, i.ip) for i in family.host if i.ip not in open_]
         inner = [i.client for i in scene.behind(router) if i.address.version == version]
         opened = [c for c in inner if any(c.address in n for n in router.filter.inbound)]

@@ -15,6 +15,7 @@ from nftnsr.compile.families import family
 from nftnsr.compile.guard import keeps_out
 from nftnsr.compile.paths import leads_nowhere
 from nftnsr.compile.sources import translated_into
+from nftnsr.compile.uplinks import leaves_by
 from nftnsr.compile.ways import Way, ways
 from nftnsr.rehearsal.probes import Arrives, Reach, Server
 from nftnsr.rehearsal.whole import known_as
@@ -71,7 +72,8 @@ def _outward(reach: Reach, seen: Address, old: Router, new: Router) -> Fate:
     given = any(pair.public == seen and pair.inner != source for pair in new.one_to_one)
     if given or leads_nowhere(new, source, reach.address):
         return "either"
-    if Arrives(known_as(new, source, reach.address)).welcomes(seen):
+    uplink = leaves_by(new, source)
+    if Arrives(known_as(new, uplink, source, reach.address)).welcomes(seen):
         return "goes on"
     return "either" if _is_answered(seen, new) else "ends"
 

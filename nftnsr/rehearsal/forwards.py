@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import frozen
 
+from nftnsr.compile import families
 from nftnsr.compile.ways import Way, ways
 from nftnsr.rehearsal.outcome import Kind, Untried
 from nftnsr.rehearsal.probes import Arrives, Probe, Reach, Server, Spread, endpoint
@@ -39,7 +40,8 @@ class Opening:
 
     @property
     def public(self) -> tuple[Address, ...]:
-        return self.way.addresses or self.way.each.shared
+        on_link = (ip for ip in self.way.addresses if self.segment.owns(ip))
+        return tuple(on_link) if self.way.addresses else self.way.each.shared
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -76,7 +78,14 @@ class Opening:
         limit = self.way.forward.limit
         if limit is None:
             return found
-        return found[: limit.burst // (len(self.public) * len(self.way.forward.protocols))]
+        every = len(self.way.addresses or self._everywhere) * len(self.way.forward.protocols)
+        return found[: limit.burst // every]
+
+    @property
+    def _everywhere(self) -> tuple[Address, ...]:
+        """The public addresses of all uplinks that forwards without an `address` are for."""
+        each = families.family(self.segment.router, self.version)
+        return each.shared if each is not None else ()
 
     def untried(self, reason: str) -> Untried:
         return Untried(self.segment.router.name, self.way.forward.text, reason)
@@ -91,7 +100,9 @@ def through_forwards(scene: Scene, segment: Segment) -> Iterator[Probe | Untried
     for family in segment.families:
         for way in ways(segment.router, family):
             for protocol in way.forward.protocols:
-                yield from _through(Opening(scene, segment, way, protocol))
+                opening = Opening(scene, segment, way, protocol)
+                if opening.public:
+                    yield from _through(opening)
 
 
 def _through(opening: Opening) -> Iterator[Probe | Untried]:

@@ -187,13 +187,13 @@ def _routed(segment: Segment) -> Iterator[tuple[Network, IP]]:
     for family in segment.families:
         via = family.public[0].ip
         for network in translated_into(router, family.version):
-            if not segment.on_link(network[0]):
+            if segment.owns(network[0]) and not segment.on_link(network[0]):
                 yield network, via
         exempt = any(n.version == family.version for n in router.no_nat)
         if family.version == 4 and router.masquerade and not exempt:
             continue
         for network in family.inside:
-            if not is_ula(network) and not segment.on_link(network[0]):
+            if not is_ula(network) and segment.owns(network[0]) and not segment.on_link(network[0]):
                 yield network, via
 
 
@@ -203,6 +203,7 @@ def _belongs_to(segment: Segment) -> list[Network]:
     singles = (ip for ip in (*near, *segment.next_hops, *segment.own_ipv6))
     own = {single(ip) for ip in singles if not ip.is_link_local}
     inner = {n for n in segment.router.host.networks if n.version == 6 and not is_ula(n)}
+    inner = {n for n in inner if segment.owns(n[0])}
     return sorted(own | inner | {n for n, _ in _routed(segment)}, key=str)
 
 

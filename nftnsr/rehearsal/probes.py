@@ -132,6 +132,8 @@ class Leak:
     name: str
     senders: tuple[Client, ...]
     address: Address
+    segment: str
+    """The name of the segment that they must not get to."""
 
     @property
     def expected(self) -> str:

@@ -22,18 +22,28 @@ def through_routes(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
     """Everything that can be tried about the routes, rules and neighbours of one router."""
     router = segment.router
     for route in router.routes:
+        if not _is_tried_here(scene, segment, route):
+            continue
         tried = _route(scene, segment, route)
         yield tried if isinstance(tried, Reach) else Untried(router.name, route.text, tried)
-    for rule in router.rules:
+    for rule in router.rules if segment.first else ():
         tried = _rule(scene, segment, rule)
         yield tried if isinstance(tried, Reach) else Untried(router.name, rule.text, tried)
     for each in router.neighbours:
+        if each.address not in segment.next_hops and not segment.first:
+            continue
         if each.address not in segment.next_hops:
             what = f"neighbour {each.address}"
             yield Untried(router.name, what, "nobody has this address in a rehearsal")
         elif each.mac != segment.next_hop_mac:
             reason = "another next hop has another MAC, and in a rehearsal all are one"
             yield Untried(router.name, f"neighbour {each.address}", reason)
+
+
+def _is_tried_here(scene: Scene, segment: Segment, route: StaticRoute) -> bool:
+    """Each over its own uplink, and with the first what leads over none."""
+    others = (s for s in scene.segments if s.router == segment.router)
+    return segment.leads(route) or (segment.first and not any(s.leads(route) for s in others))
 
 
 def _route(scene: Scene, segment: Segment, route: StaticRoute) -> Reach | str:
@@ -98,5 +108,5 @@ def _probe(
     blocked = leads_nowhere(router, client.address, to)
     server = Server(INTERNET, "udp", to, scene.quiet_port)
     name = f"{endpoint(to, server.port)}/udp from {client.origin}"
-    expect = None if blocked else Arrives(known_as(router, client.address, to))
+    expect = None if blocked else Arrives(known_as(router, segment.uplink, client.address, to))
     return Reach(router.name, "route", name, client.origin, to, server.port, server, expect)

@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from nftnsr.compile.families import Family, families, family, is_ula
 from nftnsr.compile.guard import shunned
 from nftnsr.compile.sources import translated_into
+from nftnsr.compile.uplinks import leaves_by
 from nftnsr.rehearsal.addresses import EVERYWHERE, free, joined, single, spare
 from nftnsr.rehearsal.wiring import (
     LAN,
@@ -124,6 +125,11 @@ class Segment:
         return " ".join(filter(None, (self.router.name, self.uplink.name)))
 
     @property
+    def way(self) -> str:
+        """The uplink in words."""
+        return f"uplink {self.uplink.name}" if self.uplink.name else "the uplink"
+
+    @property
     def gateway(self) -> Place:
         return f"gateway of {self.name}"
 
@@ -172,7 +178,21 @@ class Segment:
         """The host's IPv6 addresses that the internet can reach: proxied or routed ones."""
         each = family(self.router, 6)
         ips = [i.ip for i in each.host if not is_ula(single(i.ip))] if each else []
+        ips = [ip for ip in ips if self.owns(ip)]
         return tuple(ip for ip in ips if self.router.proxy_ndp or not self.on_link(ip))
+
+    @property
+    def first(self) -> bool:
+        """Whether it is that of the router's first uplink, or of its only one."""
+        return self.uplink == self.router.uplinks[0]
+
+    def owns(self, address: Address) -> bool:
+        """Whether a public address is this uplink's: in its prefix, or routed to the first one."""
+        return self.router.uplink_for(address) == self.uplink
+
+    def carries(self, source: Address) -> bool:
+        """Whether what `source` begins leaves by this uplink."""
+        return leaves_by(self.router, source) == self.uplink
 
     def leads(self, route: StaticRoute) -> bool:
         """Whether a route leads to a next hop on this segment."""

@@ -170,7 +170,7 @@ class Trials:
             sockets.send_raw(room, sender.address, probe.address, strays)
         # What is on its way gets counted.
         await asyncio.sleep(0.05)
-        leaked = self.world.leaked(probe.router)
+        leaked = self.world.leaked(probe.segment)
         sources = [f"{source} ({number} packets)" for source, number in leaked.items()]
         return Seen(not sources, f"left: {', '.join(sources)}" if sources else "none")
 

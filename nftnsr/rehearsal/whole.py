@@ -14,22 +14,24 @@ from nftnsr.rehearsal.addresses import free, single
 from nftnsr.rehearsal.outcome import Kind, Untried
 from nftnsr.rehearsal.probes import Arrives, Echo, Probe, Reach, Server, endpoint
 from nftnsr.rehearsal.scene import HOST, INTERNET, Client, Origin, Scene, Segment
-from nftnsr.spec.model import Address, Network, Router
+from nftnsr.spec.model import Address, Network, Router, Uplink
 
 _PRIVATE: tuple[Network, ...] = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"))
 )
 
 
-def known_as(router: Router, source: Address, to: Address) -> tuple[Address | Network, ...]:
-    """As whom `to` may see `source`."""
-    networks = seen_as(router, source, to)
+def known_as(
+    router: Router, uplink: Uplink, source: Address, to: Address
+) -> tuple[Address | Network, ...]:
+    """As whom `to` may see `source` where it leaves by an uplink."""
+    networks = seen_as(router, uplink, source, to)
     return tuple(n.network_address if n.num_addresses == 1 else n for n in networks)
 
 
 def goes_out(segment: Segment, source: Address, to: Address) -> bool:
     """Whether it is promised that `source` reaches the internet, and answers find it."""
-    if known_as(segment.router, source, to) != (source,):
+    if known_as(segment.router, segment.uplink, source, to) != (source,):
         return True
     own = any(source == i.ip for i in segment.router.host.addresses)
     if source.version == 6 and own:
@@ -61,7 +63,7 @@ def _translated(router: Router) -> Iterator[Network]:
 def _one_to_one(scene: Scene, segment: Segment, client: Client) -> Iterator[Probe | Untried]:
     router = segment.router
     for pair in router.one_to_one:
-        if pair.public.version != client.address.version:
+        if pair.public.version != client.address.version or not segment.owns(pair.public):
             continue
         if not scene.answers(router, pair.inner):
             reason = f"what {pair.inner} answers takes another router"
@@ -81,7 +83,8 @@ def _one_to_one(scene: Scene, segment: Segment, client: Client) -> Iterator[Prob
 def _prefixes(scene: Scene, segment: Segment, client: Client) -> Iterator[Probe]:
     """Out of it everybody goes whom _out tries anyway."""
     router = segment.router
-    for pair in router.prefix_translation if client.address.version == 6 else ():
+    here = segment.first and client.address.version == 6
+    for pair in router.prefix_translation if here else ():
         for inner in scene.behind(router):
             if inner.address in pair.inner:
                 public = pair.outer(inner.address)
@@ -103,7 +106,7 @@ def _sources(scene: Scene, segment: Segment, far: Client) -> Iterator[Probe | Un
     """Somebody of each network that leaves in a way of its own, if he is not of those before."""
     router = segment.router
     for nat in router.snat:
-        if nat.network.version != far.address.version:
+        if nat.network.version != far.address.version or not segment.owns(nat.first):
             continue
         alone = [single(pair.inner) for pair in router.one_to_one]
         for inner in scene.behind(router):
@@ -111,13 +114,13 @@ def _sources(scene: Scene, segment: Segment, far: Client) -> Iterator[Probe | Un
             source = free(part, alone) if inner.network.overlaps(nat.network) else None
             if source is not None:
                 origin = Origin(inner.place, source)
-                expected = known_as(router, source, far.address)
+                expected = known_as(router, segment.uplink, source, far.address)
                 yield from _out(scene, segment, origin, far, expected)
 
 
 def _exempt(scene: Scene, segment: Segment, version: int) -> Iterator[Probe | Untried]:
     router = segment.router
-    for network in (n for n in router.no_nat if n.version == version):
+    for network in (n for n in router.no_nat if n.version == version and segment.first):
         to = free(network, scene.taken)
         if to is None or keeps_out(router, to):
             reason = "nobody of it can be on the internet"

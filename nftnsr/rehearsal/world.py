@@ -97,7 +97,7 @@ class World:
         """
         for segment in self.scene.segments:
             router = segment.router
-            if not router.host.default_route and router.host.table is None:
+            if segment.first and not router.host.default_route and router.host.table is None:
                 networks = [i.network for i in self.scene.behind(router)]
                 self.host.run(furnish.answer_through, router, segment.number, networks)
 

@@ -112,10 +112,20 @@ class UplinkDraft:
     altnames: Many[str]
     gateways: Many[Address]
     settings: Mapping[str, Any]
+    name: str = ""
+    metric: At[int] | None = None  # of a further one
+    mark: At[int] | None = None
+    networks: Many[Network] = Many()
 
     def finished(self) -> Uplink:
         assert self.dev is not None
+        further: dict[str, Any] = {}
+        if self.metric is not None and self.mark is not None:
+            further = {"metric": self.metric.value, "mark": self.mark.value}
         return Uplink(
+            name=self.name,
+            networks=self.networks.values,
+            **further,
             dev=self.dev.value,
             addresses=self.addresses.values,
             gateways=self.gateways.values,
@@ -152,9 +162,10 @@ class RouterDraft:
 
     def finished(self) -> Router:
         assert self.host is not None
+        uplinks = (uplink.finished() for uplink in self.uplinks)
         return Router(
             name=self.name,
-            uplinks=tuple(uplink.finished() for uplink in self.uplinks),
+            uplinks=tuple(sorted(uplinks, key=lambda uplink: uplink.metric)),
             forward=self.forward.values,
             one_to_one=self.one_to_one.values,
             prefix_translation=self.prefix_translation.values,

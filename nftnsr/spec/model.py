@@ -30,6 +30,8 @@ RouteType = Literal["unicast", "blackhole", "unreachable", "prohibit"]
 UplinkKind = Literal["macvlan", "ipvlan", "vlan", "veth"]
 
 MAIN_TABLE: Final = 254
+FIRST_TABLE: Final = 1000
+"""That of the first of several uplinks; another one's is as far behind it as its metric says."""
 
 HOST_LINK_LOCAL: Final = IPv6Address("fe80::2")
 ROUTER_LINK_LOCAL: Final = IPv6Address("fe80::1")
@@ -185,7 +187,14 @@ class Uplink:
     altnames: tuple[str, ...] | None = None
     made: MadeUplink | None = None  # None: it is an interface of the host, which moves
     name: str = ""
-    metric: int = 0
+    metric: int = 0  # of its default route; IPv6 counts from 1024 on
+    mark: int = FIRST_TABLE  # of the connections that have taken it
+    networks: tuple[Network, ...] = ()  # inside, that leave by it
+
+    @property
+    def table(self) -> int:
+        """Its own routing table, where it is one of several."""
+        return FIRST_TABLE + self.metric
 
     @property
     def connected(self) -> tuple[Interface, ...]:
@@ -454,6 +463,11 @@ class Router:
     def uplink_on(self, dev: str) -> Uplink | None:
         """The uplink of this name."""
         return next((uplink for uplink in self.uplinks if uplink.dev == dev), None)
+
+    def uplink_for(self, address: Address) -> Uplink:
+        """The uplink in whose prefix a public `address` is; another is routed to the first one."""
+        on_link = (u for u in self.uplinks if any(address in i.network for i in u.addresses))
+        return next(on_link, self.uplinks[0])
 
     def link_to(self, address: Address) -> str | None:
         """The link of the router's namespace in whose prefix `address` is."""

@@ -75,7 +75,7 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
     return RouterDraft(
         path=path,
         name=name,
-        uplinks=(first,),
+        uplinks=(first, *uplinks.read_further(table, faults)),
         forward=_enabled(table.array("forward", Forwards(faults), "an array of forwards")),
         one_to_one=table.texts("one_to_one", translations.one_to_one),
         prefix_translation=table.texts("prefix_translation", translations.prefixes),

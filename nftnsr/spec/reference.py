@@ -51,6 +51,9 @@ def _sections(title: str, table: Schema) -> Iterator[Section]:
     for name, each in properties.items():
         if "properties" in each:
             yield from _sections(f"{title[:-1]}.{name}]", each)
+        named = each.get("additionalProperties")
+        if isinstance(named, dict) and "properties" in named:
+            yield from _sections(f"{title[:-1]}.{name}.NAME]", named)
         for choice in each.get("items", {}).get("anyOf", ()):
             if choice["type"] == "object":
                 yield from _sections(f"a table in {name} of {title}", choice)

@@ -17,6 +17,7 @@ from .keys import (
     ADDRESS_KEYS,
     FILTER_KEYS,
     FORWARD_KEYS,
+    FURTHER_KEYS,
     HOST_KEYS,
     MADE_KEYS,
     ROUTE_KEYS,
@@ -55,6 +56,7 @@ _PORTS: Final = f"{_RANGE}(,{_RANGE})*/{_PROTOCOLS}"
 _OUT: Final = f"{_IP}{_LENGTH}"
 _GOAL: Final = rf"(default|{_IP}({_LENGTH})?)"
 _PAIRS: Final = r"(\s+\S+\s+\S+)*"
+_UPLINK_NAME: Final = "^[A-Za-z][A-Za-z0-9_-]{0,30}$"
 _PATTERNS: Final = {
     "interface": r'[^\s/:%"*\\]{1,15}',
     "address with prefix length": f"{_IP}{_LENGTH}",
@@ -119,6 +121,8 @@ def _property(key: Key, fields: Mapping[str, Attribute[Any]]) -> Schema:
     example = tomli.loads(key.line)[key.name]
     result: Schema = {"description": key.doc, "examples": [example], **_value(key)}
     default = fields[key.attribute].default
+    if key.kind in (Kind.METRIC, Kind.MARK):
+        default = None  # the model's is that of the first uplink, which has no such key
     match default:
         case bool() | int():
             result["default"] = default
@@ -133,6 +137,8 @@ def _value(key: Key) -> Schema:
     match key.kind:
         case Kind.UPLINK:
             return {"anyOf": [_string("interface"), _table(MADE_KEYS, MadeUplink)]}
+        case Kind.UPLINKS:
+            return _tables(_UPLINK_NAME, _table(FURTHER_KEYS, Uplink))
         case Kind.UPLINK_KIND:
             return {"enum": list(get_args(UplinkKind))}
         case Kind.UPLINK_MODE:
@@ -242,12 +248,21 @@ def _value(key: Key) -> Schema:
             return _integer(68, 65535)
         case Kind.MAC:
             return _string("MAC address")
+        case Kind.METRIC:
+            return _integer(1, 2**31 - 1)
+        case Kind.MARK:
+            return _integer(1, 2**32 - 1)
         case Kind.ALTNAMES:
             return _array(_string("alternative name"))
         case Kind.DURATION:
             return _string("duration")
         case _:
             assert_never(key.kind)
+
+
+def _tables(name: str, table: Schema) -> Schema:
+    """Tables by their names."""
+    return {"type": "object", "propertyNames": {"pattern": name}, "additionalProperties": table}
 
 
 def _integer(first: int, last: int) -> Schema:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from itertools import count
 from typing import Any, Final, get_args
+
+from attrs import evolve
 
 from . import values
 from .addresses import Addresses
 from .draft import At, UplinkDraft
-from .keys import MADE_KEYS
-from .model import MadeUplink, UplinkKind
+from .keys import FURTHER_KEYS, HOST_KEYS, MADE_KEYS, ROUTER_KEYS
+from .model import FIRST_TABLE, MadeUplink, UplinkKind
 from .problems import Fault, Path
 from .table import Table
-from .values import unreadable
-from .words import quoted
+from .values import Unreadable, unreadable
+from .words import header, kind_of, quoted
 
 _MODES: Final[dict[UplinkKind, tuple[str, ...]]] = {
     "macvlan": ("bridge", "private", "vepa"),
@@ -26,6 +31,9 @@ _WORDS: Final[dict[UplinkKind, tuple[str, ...]]] = {
 }
 
 
+_NAME: Final = re.compile("[A-Za-z][A-Za-z0-9_-]{0,30}")
+_STEP: Final = 100
+_HOMES: Final = [(ROUTER_KEYS, "the router's own table"), (HOST_KEYS, "the table of the host")]
 MTUS: Final = (65535, 68)  # the most and the least (RFC 791)
 
 
@@ -50,6 +58,55 @@ def read(table: Table, faults: list[Fault]) -> UplinkDraft:
         gateways=table.texts("gateways", values.gateway),
         settings=settings,
     )
+
+
+def read_further(table: Table, faults: list[Fault]) -> tuple[UplinkDraft, ...]:
+    """The further uplinks of a router's table, in the order of their names."""
+    value = table.table("uplinks") or {}
+    metrics = count(_STEP, _STEP)
+    found: list[UplinkDraft] = []
+    for name, raw in sorted(value.items()):
+        path = (*table.path, "uplinks", name)
+        if not _NAME.fullmatch(name):
+            message = f"{quoted(name)} is no name for an uplink"
+            hint = "it begins with a letter, then letters, digits, - and _, 31 of them at most"
+            faults.append(Fault(path, message, hint, on_key=True))
+        elif not isinstance(raw, dict):
+            message = f"an uplink must be a table, not {kind_of(raw)}"
+            faults.append(Fault(path, message, f"write {header(path[1:])}"))
+        else:
+            found.append(
+                _further(name, Table(raw, path, FURTHER_KEYS, faults, _HOMES), metrics, faults)
+            )
+    return tuple(found)
+
+
+def _further(name: str, table: Table, metrics: Iterator[int], faults: list[Fault]) -> UplinkDraft:
+    uplink = read(table, faults)
+    table.number("metric", 2**31 - 1, 1)
+    table.number("mark", 2**32 - 1, 1)
+    metric = table.settings.get("metric") or next(metrics)
+    mark = table.settings.get("mark") or FIRST_TABLE + metric
+    dev = uplink.dev
+    if dev is None and table.get("uplink") is None:
+        dev = _called(name, table)
+    return evolve(
+        uplink,
+        name=name,
+        dev=dev,
+        metric=At((*table.path, "metric"), metric),
+        mark=At((*table.path, "mark"), mark),
+        networks=table.texts("networks", values.network),
+    )
+
+
+def _called(name: str, table: Table) -> At[str] | None:
+    """An interface that has the uplink's name."""
+    try:
+        return At(table.path, values.interface_name(name))
+    except Unreadable as error:
+        table.flaws(table.path, error)
+        return None
 
 
 def _interface(table: Table, faults: list[Fault]) -> tuple[At[str] | None, MadeUplink | None]:

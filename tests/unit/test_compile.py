@@ -418,7 +418,8 @@ def test_as_whom_somebody_is_seen(source: str, to: str, expected: list[str]) -> 
         snat=(SourceNat(ip_network("10.42.0.0/24"), *pool),),
         no_nat=(ip_network("10.8.0.0/24"),),
     )
-    assert [str(n) for n in seen_as(router, ip_address(source), ip_address(to))] == expected
+    ends = ip_address(source), ip_address(to)
+    assert [str(n) for n in seen_as(router, router.uplinks[0], *ends)] == expected
 
 
 # -- what each key switches off ------------------------------------------------------------

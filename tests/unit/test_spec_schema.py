@@ -13,6 +13,7 @@ from nftnsr.spec import SpecError, parse
 from nftnsr.spec.keys import (
     ADDRESS_KEYS,
     FORWARD_KEYS,
+    FURTHER_KEYS,
     HOST_KEYS,
     MADE_KEYS,
     ROUTE_KEYS,
@@ -60,8 +61,9 @@ def test_schema_is_valid() -> None:
         (
             ROUTER_KEYS,
             (Router, Uplink),
-            {"name", "uplinks", "address_options", "made", "metric", "inner"},
+            {"name", "address_options", "made", "metric", "mark", "networks", "inner"},
         ),
+        (FURTHER_KEYS, (Uplink,), {"name", "address_options", "made"}),
         (MADE_KEYS, (MadeUplink,), set()),
         (ROUTE_KEYS, (StaticRoute,), set()),
         (ADDRESS_KEYS, (AddressOptions,), set()),

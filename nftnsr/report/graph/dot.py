@@ -35,7 +35,7 @@ def dot(routers: Sequence[Drawn]) -> str:
 def _nodes(router: Drawn, key: str) -> Iterator[str]:
     yield f"subgraph cluster_{key} {{"
     yield f"  label={_label([f'namespace {router.name}'])}"
-    yield f"  {key}u [label={_label([router.uplink.name, *router.uplink.lines])}]"
+    yield f"  {key}u [label={_label(router.outer)}]"
     yield f"  {key}v [label={_label([router.router.name, *router.router.lines])}]"
     yield "}"
     yield f"{key}h [label={_label(['host', router.host.name, *router.host.lines])}]"

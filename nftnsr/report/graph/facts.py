@@ -10,7 +10,7 @@ from attrs import frozen
 from nftnsr.compile import routing
 from nftnsr.compile.families import families
 from nftnsr.report.graph.lanes import Kind, Lane, lanes, listed, ports_lines
-from nftnsr.spec.model import Network, Router
+from nftnsr.spec.model import Network, Router, Uplink
 
 _MOST: Final = 6  # lines of one list
 
@@ -24,17 +24,33 @@ class End:
 
 
 @frozen
+class Outer:
+    """An uplink, and what is beyond it."""
+
+    end: End
+    gateways: tuple[str, ...]
+
+
+@frozen
 class Drawn:
-    """One router, left to right: gateways, uplink, its end of the veth pair, host, networks."""
+    """One router, left to right: uplinks, its end of the veth pair, host, networks."""
 
     name: str
-    gateways: tuple[str, ...]
-    uplink: End
+    uplinks: tuple[Outer, ...]
     duties: tuple[str, ...]
     router: End
     host: End
     networks: tuple[Network, ...]
     lanes: tuple[Lane, ...]
+
+    @property
+    def outer(self) -> tuple[str, ...]:
+        """All uplinks as one, where all arrows begin, for pictures that others lay out."""
+        return tuple(word for each in self.uplinks for word in (each.end.name, *each.end.lines))
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        return tuple(gateway for each in self.uplinks for gateway in each.gateways)
 
     @property
     def quiet(self) -> tuple[str, ...]:
@@ -80,14 +96,20 @@ def drawn(router: Router) -> Drawn:
     host = router.host
     return Drawn(
         router.name,
-        cut(f"via {g}" for g in router.uplinks[0].gateways),
-        End(router.uplinks[0].dev, cut(str(i) for i in router.uplinks[0].addresses)),
+        tuple(map(_outer, router.uplinks)),
         tuple(_duties(router)),
         End(host.peer, cut(str(i) for i in host.router_addresses)),
         End(host.interface, (*cut(str(i) for i in host.addresses), *_defaults(router))),
         host.networks,
         lanes(router),
     )
+
+
+def _outer(uplink: Uplink) -> Outer:
+    lines = [str(i) for i in uplink.addresses]
+    lines += [f"metric {uplink.metric}"] if uplink.metric else []
+    lines += [f"for {network}" for network in uplink.networks]
+    return Outer(End(uplink.dev, cut(lines)), cut(f"via {g}" for g in uplink.gateways))
 
 
 def _duties(router: Router) -> Iterator[str]:
@@ -142,8 +164,10 @@ def _sentence(router: Drawn) -> str:
         for lane in router.lanes
         if lane.kind == "forward"
     )
+    uplinks = " and ".join(
+        f"the uplink {each.end.name} with {', '.join(each.end.lines)}" for each in router.uplinks
+    )
     return (
-        f"Namespace {router.name} has the uplink {router.uplink.name} with "
-        f"{', '.join(router.uplink.lines)} and a veth pair to {router.host.name} of the host. "
+        f"Namespace {router.name} has {uplinks} and a veth pair to {router.host.name} of the host. "
         f"Forwards: {forwards or 'none'}."
     )

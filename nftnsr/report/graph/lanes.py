@@ -168,7 +168,8 @@ def _outward(router: Router) -> Iterator[Lane]:
         if not each.routed:
             continue
         if each.version == 4 and router.masquerade:
-            notes.append(f"IPv4 leaves as {listed([str(i.ip) for i in each.public[:1]])}")
+            firsts = [i.ip for uplink in router.uplinks for i in each.on(uplink).public[:1]]
+            notes.append(f"IPv4 leaves as {' or '.join(map(str, firsts))}")
         else:
             notes.append(f"IPv{each.version} leaves as it is")
     special = [f"{nat.network} as {nat.pool}" for nat in router.snat]

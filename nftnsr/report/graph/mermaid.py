@@ -25,7 +25,7 @@ def mermaid(routers: Sequence[Drawn]) -> str:
 
 def _nodes(router: Drawn, key: str) -> Iterator[str]:
     yield f"subgraph {key} [{_label([f'namespace {router.name}'])}]"
-    yield f"  {key}u[{_label([router.uplink.name, *router.uplink.lines])}]"
+    yield f"  {key}u[{_label(router.outer)}]"
     yield f"  {key}v[{_label([router.router.name, *router.router.lines])}]"
     yield "end"
     yield f"{key}h[{_label(['host', router.host.name, *router.host.lines])}]"

@@ -81,7 +81,7 @@ def _columns(routers: Sequence[Drawn]) -> Columns:
     lanes = [lane for router in routers for lane in router.lanes]
     before = widest(
         [*(w for lane in lanes for w in lane.label if lane.kind != "outward"),
-         *(g for r in routers for g in r.gateways)]
+         *(g for r in routers for each in r.uplinks for g in each.gateways)]
     )  # fmt: skip
     host = widest(
         [*(w for r in routers for w in (r.host.name, *r.host.lines)),
@@ -103,7 +103,10 @@ def _columns(routers: Sequence[Drawn]) -> Columns:
 def _space_width(routers: Sequence[Drawn]) -> float:
     """What the titles, cards and notes of the namespaces need."""
     cards = widest(
-        w for r in routers for end in (r.uplink, r.router) for w in (end.name, *end.lines)
+        w
+        for r in routers
+        for end in (*(each.end for each in r.uplinks), r.router)
+        for w in (end.name, *end.lines)
     )
     notes = [w for r in routers for lane in r.lanes for w in lane.notes]
     notes += [w for r in routers for w in r.duties]
@@ -136,13 +139,14 @@ def _height(router: Drawn) -> float:
 
 
 def _upper(router: Drawn) -> float:
-    """Down to the first arrow: the uplink's card, and below it the longest column."""
+    """Down to the first arrow: the uplinks' cards, and below them the longest column."""
     longest = max(
         _end_height(router.router) + len(router.duties) * LINE + _PAD + 6,
         _end_height(router.host),
         len(router.quiet) * (_HEAD + _PAD),
     )
-    return _HEAD + _end_height(router.uplink) + _PAD + longest
+    cards = sum(_end_height(each.end) + _PAD for each in router.uplinks)
+    return _HEAD + cards + longest
 
 
 def _end_height(end: End) -> float:
@@ -174,15 +178,16 @@ def _band(router: Drawn, columns: Columns, y: float) -> Iterator[str]:
 
 
 def _interfaces(router: Drawn, columns: Columns, y: float) -> Iterator[str]:
-    """The uplink at the left edge of its namespace, the veth pair from the right edge."""
+    """The uplinks at the left edge of their namespace, the veth pair from the right edge."""
     left, right = columns.space
-    wire = y + 17
-    yield line(columns.internet[1], wire, left, "wire")
-    yield words((columns.internet[1] + left) / 2, y + 11, "uplink", "note", "middle")
-    for number, gateway in enumerate(router.gateways, 1):
-        yield words(columns.internet[1] + _PAD, wire + number * LINE, gateway, "quiet")
-    yield from _card(router.uplink, left, y, right - _PAD * 2 - left)
-    y += _end_height(router.uplink) + _PAD
+    for each in router.uplinks:
+        wire = y + 17
+        yield line(columns.internet[1], wire, left, "wire")
+        yield words((columns.internet[1] + left) / 2, y + 11, "uplink", "note", "middle")
+        for number, gateway in enumerate(each.gateways, 1):
+            yield words(columns.internet[1] + _PAD, wire + number * LINE, gateway, "quiet")
+        yield from _card(each.end, left, y, right - _PAD * 2 - left)
+        y += _end_height(each.end) + _PAD
     yield line(right, y + 17, columns.host[0], "wire")
     yield words((right + columns.host[0]) / 2, y + 11, "veth", "note", "middle")
     yield from _card(router.router, left + _PAD * 2, y, right - _PAD * 2 - left)

@@ -13,12 +13,13 @@ from .route import ROUTE_KEYS
 from .router import ROUTER_KEYS
 from .service import SERVICE_KEYS
 from .snat import SNAT_KEYS
-from .uplink import UPLINK_KEYS
+from .uplink import FURTHER_KEYS, UPLINK_KEYS
 
 __all__ = [
     "ADDRESS_KEYS",
     "FILTER_KEYS",
     "FORWARD_KEYS",
+    "FURTHER_KEYS",
     "HOST_KEYS",
     "MADE_KEYS",
     "ROUTER_KEYS",

@@ -11,6 +11,7 @@ class Kind(Enum):
     """What a key's value looks like in TOML."""
 
     UPLINK = auto()
+    UPLINKS = auto()
     UPLINK_KIND = auto()
     UPLINK_MODE = auto()
     VLAN = auto()
@@ -53,6 +54,8 @@ class Kind(Enum):
     SYSCTLS = auto()
     MTU = auto()
     MAC = auto()
+    METRIC = auto()
+    MARK = auto()
     ALTNAMES = auto()
     DURATION = auto()
     MSS = auto()

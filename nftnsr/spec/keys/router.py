@@ -12,6 +12,12 @@ ROUTER_KEYS: Final = by_name(
     UPLINK_KEYS["addresses"],
     UPLINK_KEYS["gateways"],
     Key(
+        "uplinks",
+        Kind.UPLINKS,
+        "Further uplinks, by name: other ways out, each with addresses and gateways of its own.",
+        '{ lte = { uplink = "ens4", addresses = ["198.51.100.7/24"] } }',
+    ),
+    Key(
         "forward",
         Kind.FORWARDS,
         "The ports of the public addresses that lead to servers inside.",

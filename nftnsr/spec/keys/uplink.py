@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from attrs import evolve
+
 from .key import Key, Kind, by_name
 
 UPLINK_KEYS: Final = by_name(
@@ -49,4 +51,39 @@ UPLINK_KEYS: Final = by_name(
         "it has.",
         '["wan"]',
     ),
+)
+
+FURTHER_KEYS: Final = by_name(
+    evolve(
+        UPLINK_KEYS["uplink"],
+        doc="The interface, as in the router's own table; without it, the one of this name.",
+        example='"ens4"',
+        required=False,
+    ),
+    evolve(UPLINK_KEYS["addresses"], example='["198.51.100.7/24"]'),
+    evolve(UPLINK_KEYS["gateways"], example='["198.51.100.1"]'),
+    Key(
+        "metric",
+        Kind.METRIC,
+        "Of its default routes: of all uplinks that have a carrier, what begins inside takes the "
+        "one with the lowest. The router's own has 0. Without it 100, 200 and so on, in the order "
+        "of the names.",
+        "200",
+    ),
+    Key(
+        "mark",
+        Kind.MARK,
+        "The mark of the connections over it, by which a packet can choose it; 1000 and its metric "
+        "unless it is written, as the number of its routing table.",
+        "0x2",
+    ),
+    Key(
+        "networks",
+        Kind.NETWORKS,
+        "Networks inside that leave by it as long as it has a carrier.",
+        '["10.42.0.0/24"]',
+    ),
+    UPLINK_KEYS["mtu"],
+    UPLINK_KEYS["mac"],
+    UPLINK_KEYS["altnames"],
 )

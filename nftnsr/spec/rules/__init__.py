@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from ..draft import RouterDraft
 from ..problems import Fault
-from . import filter, forwards, links, machine, routes, translations, uplink, veth
+from . import filter, forwards, links, machine, routes, translations, uplink, uplinks, veth
 
 
 def router_faults(router: RouterDraft) -> Iterator[Fault]:
     """What contradicts itself within one router."""
     yield from uplink.faults(router)
+    yield from uplinks.faults(router)
     yield from links.faults(router)
     yield from veth.faults(router)
     yield from routes.faults(router)

@@ -112,8 +112,12 @@ def _implied(router: RouterDraft) -> Iterator[tuple[Place, Path, str]]:
     def place(network: Network) -> Place:
         return MAIN_TABLE, network, _METRIC[network.version]
 
-    for gateway in router.uplinks[0].gateways:
-        yield place(_DEFAULT[gateway.value.version]), gateway.path, "the gateway's route"
+    for uplink in router.uplinks:
+        metric = 0 if uplink.metric is None else uplink.metric.value
+        for gateway in uplink.gateways:
+            version = gateway.value.version
+            where = (MAIN_TABLE, _DEFAULT[version], _METRIC[version] + metric)
+            yield where, gateway.path, "the gateway's route"
     for item in _prefixes(router):
         if item.value.version == 4:
             yield place(item.value.network), item.path, "the connected route"
