@@ -58,11 +58,11 @@ def chains(router: Router) -> Iterator[Chain]:
 
 
 def services(router: Router, forward: Forward) -> tuple[Service, ...]:
-    """All that a forward is, in each family in which it leads anywhere."""
+    """All that a forward translates, in each family in which it leads anywhere."""
     return tuple(
         Service(each.name, protocol, ports)
         for each in families(router)
-        if way(forward, each) is not None
+        if forward.nat and way(forward, each) is not None
         for protocol in forward.protocols
         for ports in forward.ports
     )

@@ -11,19 +11,31 @@ from collections.abc import Iterator
 
 from nftnsr.compile import drops, egress
 from nftnsr.compile.families import Family, Side, families, family, inner, outer
-from nftnsr.compile.ways import Way, ways
+from nftnsr.compile.ways import Way, untranslated, ways
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, anonymous_set, nft_network
 
 _ANYONE, _SOURCES = "inbound_ipv6", "inbound_ipv6_sources"
+_OPEN, _OPEN_SOURCES = "open_ipv6", "open_ipv6_sources"
 
 
 def sets(router: Router) -> Iterator[Set]:
-    """The host's ports that are open over IPv6, where `inbound_ipv6` is "forwards"."""
+    """What is open over IPv6: ports of the host, and those of forwards that do not translate."""
     each = family(router, 6)
-    if each is None or not _closed(router) or not each.open:
+    if each is None or not router.forward_filter:
         return
+    if _closed(router) and each.open:
+        yield from _ports_of_host(router, each)
+    for restricted, name in enumerate((_OPEN, _OPEN_SOURCES)):
+        here = (w for w in untranslated(router, each) if bool(w.sources) is bool(restricted))
+        if found := frozenset(key for w in here for key in _keys(w)):
+            key = " . ".join(["ipv6_addr"] * (1 + restricted) + ["inet_proto", "inet_service"])
+            yield Set(TABLE, "set", name, (f"type {key}", "flags interval"), found)
+
+
+def _ports_of_host(router: Router, each: Family) -> Iterator[Set]:
+    """Where `inbound_ipv6` is "forwards"."""
     # Its own address is not the public one that `address` names.
     here = [w for w in ways(router, each) if w.forward.to_host and not w.addresses]
     port = "inet_proto . inet_service"
@@ -75,6 +87,11 @@ def _inbound(router: Router, each: Family) -> Iterator[str]:
     come = f"iifname {outer(router)} oifname"
     if networks := [nft_network(n) for n in router.filter.inbound]:
         yield f"{come} {inner(router)} ip6 daddr {anonymous_set(networks)} accept"
+    used = {s.name for s in sets(router)}
+    port = "ip6 daddr . meta l4proto . th dport"
+    for name, key in ((_OPEN, port), (_OPEN_SOURCES, f"ip6 saddr . {port}")):
+        if name in used:
+            yield f"{come} {inner(router)} {key} @{name} accept"
     own = [nft_network(n) for n in each.open]
     if not own:
         return
@@ -83,7 +100,6 @@ def _inbound(router: Router, each: Family) -> Iterator[str]:
         yield f"{to_host} accept"
         return
     yield f"{to_host} icmpv6 type echo-request accept"
-    used = {s.name for s in sets(router)}
     if _ANYONE in used:
         yield f"{to_host} meta l4proto . th dport @{_ANYONE} accept"
     if _SOURCES in used:

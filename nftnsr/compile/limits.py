@@ -5,7 +5,7 @@ for each source. It is asked in the nat chain, which sees the first packets of c
 others. Over IPv6 a source is a /64, which any customer has for himself. What is from inside is not
 limited.
 
-    limit_ipv4           source . public address . protocol . port -> jump limit_tcp_22_ipv4
+    limit_ipv4           source . destination . protocol . port -> jump limit_tcp_22_ipv4
     limited_tcp_22_ipv4  the sources of this forward, as long as their buckets are not full again
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from nftnsr.compile.drops import drop
 from nftnsr.compile.families import Family, families, outer
-from nftnsr.compile.ways import FULL, Way, ways
+from nftnsr.compile.ways import FULL, Way, untranslated, ways
 from nftnsr.spec.model import Limit, Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE
@@ -57,7 +57,8 @@ def rules(router: Router) -> Iterator[str]:
 
 def _limited(router: Router) -> Iterator[tuple[Family, list[tuple[Way, Limit]]]]:
     for each in families(router):
-        limited = [(w, w.forward.limit) for w in ways(router, each) if w.forward.limit is not None]
+        every = (*ways(router, each), *untranslated(router, each))
+        limited = [(w, w.forward.limit) for w in every if w.forward.limit is not None]
         if limited:
             yield each, sorted(limited, key=lambda pair: pair[0].word)
 

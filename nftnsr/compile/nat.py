@@ -22,8 +22,8 @@ def chains(router: Router) -> Iterator[Chain]:
     yield from limits.chains(router)
     yield from balance.chains(router)
     # A connection over its limit is dropped before anything translates it.
-    inward = [rule for part in (limits, forwards, balance, wholes) for rule in part.rules(router)]
-    if inward:
-        yield Chain(TABLE, "prerouting", _PREROUTING, tuple(inward))
-    if outward := tuple(sources.rules(router, translated=bool(inward))):
+    translated = [rule for part in (forwards, balance, wholes) for rule in part.rules(router)]
+    if inward := (*limits.rules(router), *translated):
+        yield Chain(TABLE, "prerouting", _PREROUTING, inward)
+    if outward := tuple(sources.rules(router, translated=bool(translated))):
         yield Chain(TABLE, "postrouting", _POSTROUTING, outward)

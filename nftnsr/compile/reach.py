@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nftnsr.compile.families import Family, family
-from nftnsr.compile.ways import Way, ways
+from nftnsr.compile.ways import Way, untranslated, ways
 from nftnsr.spec.model import Address, Router, Target
 
 
@@ -30,6 +30,7 @@ def stays_open(router: Router, client: Address, address: Address, port: int) -> 
     if router.inbound_ipv6 == "open" or not router.forward_filter:
         return True
     here = [w for w in ways(router, each) if w.forward.to_host and not w.addresses]
+    here += [w for w in untranslated(router, each) if address in w.addresses]
     return any(_allows(w, client) and any(port in ports for ports in w.forward.ports) for w in here)
 
 

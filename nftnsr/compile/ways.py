@@ -83,6 +83,7 @@ class Way:
     forward: Forward
     each: Family
     addresses: tuple[Address, ...]
+    """Those that its clients ask for; empty: the shared ones of the family."""
     sources: tuple[Network, ...]
     targets: tuple[tuple[Address, Target], ...]
 
@@ -150,21 +151,37 @@ class Way:
 
 def way(forward: Forward, each: Family) -> Way | None:
     """The way of `forward` in this family, or None where it has none."""
-    addresses = tuple(ip for ip in forward.addresses if ip.version == each.version)
     sources = joined(n for n in forward.sources if n.version == each.version)
     targets = tuple(_targets(forward, each))
+    addresses = tuple(ip for ip in forward.addresses if ip.version == each.version)
+    if not forward.nat:
+        addresses = tuple(ip for ip, _ in targets)
     if not targets or (forward.addresses and not addresses) or (forward.sources and not sources):
         return None
     return Way(forward, each, addresses, sources, targets)
 
 
 def ways(router: Router, each: Family) -> Iterator[Way]:
-    return (found for f in router.forward if (found := way(f, each)) is not None)
+    """Of the forwards that translate."""
+    return (found for f in router.forward if f.nat and (found := way(f, each)) is not None)
+
+
+def untranslated(router: Router, each: Family) -> Iterator[Way]:
+    """Of the forwards that do not."""
+    return (found for f in router.forward if not f.nat and (found := way(f, each)) is not None)
 
 
 def _targets(forward: Forward, each: Family) -> Iterator[tuple[Address, Target]]:
-    """Where `forward` leads in this family; a target without an address is the host's first."""
+    """Where `forward` leads in this family; a target without an address is the host's first.
+
+    Without NAT it is all addresses of the host that can be reached at all.
+    """
+    if not forward.nat and each.version == 4:
+        return
     for target in forward.targets:
+        if not forward.nat and target.address is None:
+            yield from ((network.network_address, target) for network in each.open)
+            continue
         address = target.address
         if address is None and each.host:
             address = each.host[0].ip

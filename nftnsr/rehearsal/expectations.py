@@ -167,7 +167,7 @@ def _own_ipv6(scene: Scene, segment: Segment) -> Iterator[Probe]:
         yield from _reach(segment, kind, client.origin, quiet, None if closed else seen)
         for forward in router.forward if closed else ():
             # The port that such a forward names is the same outside and inside.
-            if forward.to_host and not (forward.sources or forward.addresses):
+            if forward.nat and forward.to_host and not (forward.sources or forward.addresses):
                 port = forward.ports[0].first
                 servers = (Server(HOST, p, ip, port) for p in forward.protocols if p != "sctp")
                 yield from _reach(segment, "in", client.origin, tuple(servers), seen)

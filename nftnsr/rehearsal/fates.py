@@ -58,8 +58,11 @@ def _inward(reach: Reach, server: Server, old: Router, new: Router) -> Fate:
 
 def _untranslated(address: Address, old: Router, new: Router) -> Fate:
     """What comes in over IPv6 for somebody's own address."""
-    same = (old.inbound_ipv6, old.filter.inbound) == (new.inbound_ipv6, new.filter.inbound)
-    return "goes on" if same and _is_inside(address, new) else "either"
+    before, after = (
+        (router.inbound_ipv6, router.filter.inbound, [f for f in router.forward if not f.nat])
+        for router in (old, new)
+    )
+    return "goes on" if before == after and _is_inside(address, new) else "either"
 
 
 def _outward(reach: Reach, seen: Address, old: Router, new: Router) -> Fate:

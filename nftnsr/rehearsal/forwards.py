@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from nftnsr.compile import families
-from nftnsr.compile.ways import Way, ways
+from nftnsr.compile.ways import Way, untranslated, ways
 from nftnsr.rehearsal.outcome import Kind, Untried
 from nftnsr.rehearsal.probes import Arrives, Probe, Reach, Server, Spread, endpoint
 from nftnsr.rehearsal.scene import HOST, Origin, Scene, Segment
@@ -60,7 +60,7 @@ class Opening:
         label = f"{forward.name}: " if forward.name else ""
         for address in self.public:
             for point in points:
-                server, *others = self._servers(point)
+                server, *others = self._servers(point, address)
                 name = f"{label}{endpoint(address, point.port)}/{self.protocol} from {origin}"
                 yield Reach(
                     self.segment.router.name, kind, name, origin, address, point.port, server,
@@ -90,15 +90,18 @@ class Opening:
     def untried(self, reason: str) -> Untried:
         return Untried(self.segment.router.name, self.way.forward.text, reason)
 
-    def _servers(self, point: Point) -> Iterator[Server]:
+    def _servers(self, point: Point, address: Address) -> Iterator[Server]:
+        """Whoever may answer at a public address: without NAT whoever has it."""
         for (ip, _), place, port in zip(self.way.targets, self.places, point.inside, strict=True):
-            yield Server(place, self.protocol, ip, port)
+            if self.way.forward.nat or ip == address:
+                yield Server(place, self.protocol, ip, port)
 
 
 def through_forwards(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
     """Everything that can be tried about the forwards of one router."""
     for family in segment.families:
-        for way in ways(segment.router, family):
+        router = segment.router
+        for way in (*ways(router, family), *untranslated(router, family)):
             for protocol in way.forward.protocols:
                 opening = Opening(scene, segment, way, protocol)
                 if opening.public:
@@ -116,6 +119,8 @@ def _through(opening: Opening) -> Iterator[Probe | Untried]:
         yield opening.untried("its limit allows one client fewer connections than it has addresses")
     else:
         yield from _from_outside(scene, opening)
+        if not opening.way.forward.nat:
+            return
         if len(opening.way.targets) > 1:
             yield from _spread(opening)
         if router.hairpin and opening.way.forward.hairpin:

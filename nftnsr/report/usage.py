@@ -44,9 +44,9 @@ class Usage:
 
 
 def usage(router: Router, counters: Iterable[Counter], flows: Flows) -> tuple[Usage, ...]:
-    """Of each forward, in the order of the spec."""
+    """Of each forward that translates, in the order of the spec: of others nothing is counted."""
     counted = _Counted.of(counters)
-    found = ((f.text, f.name, services(router, f)) for f in router.forward)
+    found = ((f.text, f.name, services(router, f)) for f in router.forward if f.nat)
     return tuple(counted.usage(text, name, all_of, flows) for text, name, all_of in found)
 
 

@@ -49,7 +49,9 @@ class Forwards:
                 forwards.one_to_one(ports or (), target.value)
             except Unreadable as error:
                 table.flaws(target.path, error)
-        if targets.whole and len(targets.items) < 2 and "balance" in table.settings:
+        if table.flag("nat") is False:
+            _without_nat(table, targets)
+        elif targets.whole and len(targets.items) < 2 and "balance" in table.settings:
             message = "`balance` is of no use: there is one target"
             table.fault("balance", message, "write several in `to`, or leave it out", on_key=True)
         if ports is None or len(self._faults) > before:
@@ -61,6 +63,17 @@ class Forwards:
             sources=sources.values,
             **table.settings,
         )
+
+
+def _without_nat(table: Table, targets: Many[Target]) -> None:
+    for key in ("address", "balance", "hairpin", "hide_client"):
+        if table.get(key) is not None:
+            message = f"`{key}` is of no use without NAT"
+            table.fault(key, message, "clients ask for the server's own address", on_key=True)
+    for target in targets:
+        if target.value.ports is not None:
+            message = f"port {target.value.ports} cannot take the place of another without NAT"
+            table.flaws(target.path, unreadable(message, "leave it out, and write it in `port`"))
 
 
 def ports_of(table: Table) -> tuple[Ports, ...] | None:

@@ -53,6 +53,15 @@ table inet nftnsr {
 		}
 	}
 
+	set open_ipv6 {
+		type ipv6_addr . inet_proto . inet_service
+		flags interval
+		elements = {
+			2001:db8:51:300::25 . tcp . 25,
+			2001:db8:51:300::25 . tcp . 587
+		}
+	}
+
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		ip daddr 198.51.100.50 dnat ip to meta l4proto . th dport map @forward_ipv4
@@ -73,8 +82,9 @@ table inet nftnsr {
 		type filter hook forward priority filter; policy drop;
 		ct state vmap { established : accept, related : accept, invalid : drop }
 		iifname "veth0" oifname "eth0" ip saddr { 192.168.158.2, 10.42.0.0/24 } accept
-		iifname "veth0" oifname "eth0" ip6 saddr { 2001:db8:51::2, fd51:0:0:100::/63, fd51:0:0:200::/64 } accept
+		iifname "veth0" oifname "eth0" ip6 saddr { 2001:db8:51::2, 2001:db8:51:300::/64, fd51:0:0:100::/63, fd51:0:0:200::/64 } accept
 		oifname "veth0" ct status dnat accept
+		iifname "eth0" oifname "veth0" ip6 daddr . meta l4proto . th dport @open_ipv6 accept
 		iifname "eth0" oifname "veth0" ip6 daddr 2001:db8:51::2 accept
 	}
 }
@@ -94,6 +104,7 @@ ip -6 -n wan route add 2001:db8:51::2/128 via fe80::2 dev veth0 metric 1024 prot
 ip -6 -n wan route add fd51:0:0:100::/64 via fe80::2 dev veth0 metric 1024 proto 110
 ip -6 -n wan route add fd51:0:0:101::/64 via fe80::2 dev veth0 metric 1024 proto 110
 ip -6 -n wan route add fd51:0:0:200::/64 via fe80::2 dev veth0 metric 1024 proto 110
+ip -6 -n wan route add 2001:db8:51:300::/64 via fe80::2 dev veth0 metric 1024 proto 110
 ip link set dev eth0 netns wan
 ip netns exec wan sysctl -qw net/ipv4/conf/eth0/forwarding=1 net/ipv4/conf/eth0/send_redirects=0 net/ipv4/conf/eth0/rp_filter=1 net/ipv6/conf/eth0/disable_ipv6=0 net/ipv6/conf/eth0/forwarding=1 net/ipv6/conf/eth0/accept_ra=0 net/ipv6/conf/eth0/accept_dad=0 net/ipv6/conf/eth0/proxy_ndp=1 net/ipv6/neigh/eth0/proxy_delay=0
 ip -n wan address add 198.51.100.50/24 dev eth0

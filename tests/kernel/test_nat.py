@@ -240,6 +240,32 @@ def crc32c(data: bytes) -> int:
     return crc ^ 0xFFFFFFFF
 
 
+def test_forward_without_nat_opens_a_port_of_the_servers_own_address(net: Net) -> None:
+    inner, host = "2001:db8:42::10", "2001:db8:1::2"
+    net.apply(f"""
+    inbound_ipv6 = "forwards"
+    forward = [
+      {{ port = 80, to = "[{inner}]", nat = false }},
+      {{ port = "8000-8010", protocol = "udp", to = ["[{inner}]", "[2001:db8:42::11]"], nat = false,
+         from = ["{CLIENT6}/128"] }},
+      {{ port = 22, nat = false, limit = "1/day burst 2" }},
+    ]""")
+    net.route("2001:db8:42::/64")
+    web, ssh = net.serve(inner, 80), net.serve(host, 22)
+    ranged = [net.serve(f"2001:db8:42::1{n}", 8004, "udp") for n in (0, 1)]
+    for n, server in enumerate(ranged):
+        to = (f"2001:db8:42::1{n}", 8004)
+        assert ask(net, CLIENT6, to, [server]) == (to[0], CLIENT6)
+        assert refused(net, "2001:db8:ffff::8", to, [server])
+    for _ in range(2):
+        assert ask(net, CLIENT6, (inner, 80), [web]) == (inner, CLIENT6)
+        assert ask(net, CLIENT6, (host, 22), [ssh]) == (host, CLIENT6)
+    assert refused(net, CLIENT6, (host, 22), [ssh]), "over its limit"
+    assert refused(net, CLIENT6, (PUBLIC6, 80), [web])
+    assert refused(net, CLIENT6, (inner, 81), [net.serve(inner, 81)])
+    assert refused(net, CLIENT6, ("2001:db8:42::11", 80), [net.serve("2001:db8:42::11", 80)])
+
+
 # -- several servers, limits, hidden clients -------------------------------------------------
 
 SERVERS = ("10.42.0.10", "10.42.0.11", "10.43.0.10")

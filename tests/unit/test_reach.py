@@ -64,6 +64,15 @@ def test_own_ipv6_address_stays_open_unless_it_is_closed() -> None:
     closed = 'inbound_ipv6 = "forwards"'
     assert not stays_open(router("", closed), CLIENT6, OWN, 22)
     assert stays_open(router('"22/tcp"', closed), CLIENT6, OWN, 22)
+    assert stays_open(router("{ port = 22, nat = false }", closed), CLIENT6, OWN, 22)
+    others = '{ port = 22, nat = false, from = ["2001:db8:8::/48"] }'
+    assert not stays_open(router(others, closed), CLIENT6, OWN, 22)
+
+
+def test_forward_without_nat_lets_nobody_in_by_the_public_address() -> None:
+    closed = router("{ port = 22, nat = false }", 'inbound_ipv6 = "forwards"')
+    assert not reaches_host(closed, CLIENT, PUBLIC, 22)
+    assert not reaches_host(closed, CLIENT6, ip_address("2001:db8:1::3"), 22)
 
 
 def test_unique_local_address_is_open_to_nobody() -> None:

@@ -82,7 +82,9 @@ def test_every_field_of_the_model_has_a_key(
 def test_reader_and_schema_accept_the_example_of_a_forward_key(key: Key) -> None:
     port = "" if key.name == "port" else "port = 1, "
     port += 'to = ["10.42.0.1", "10.42.0.2"], ' if key.name == "balance" else ""
-    document = COMPLETE.format(router=f"forward = [{{ {port}{key.line} }}]", host="")
+    # Else the host's own IPv6 addresses are open anyway.
+    closed = 'inbound_ipv6 = "forwards"'
+    document = COMPLETE.format(router=f"forward = [{{ {port}{key.line} }}]\n{closed}", host="")
     assert parse(document, "a.toml")
     Draft202012Validator(schema()).validate(tomli.loads(document))
 

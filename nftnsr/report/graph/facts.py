@@ -130,7 +130,7 @@ def _duties(router: Router) -> Iterator[str]:
         yield f"helpers: {listed(router.helpers)}"
     if router.mss_clamp:
         yield "TCP is told what fits through the uplink"
-    if router.hairpin and router.forward:
+    if router.hairpin and any(f.nat for f in router.forward):
         yield "forwards work from inside, too"
     proxied = [str(n.address) for n in routing.proxied_neighbours(router)]
     yield from (f"answers NDP for {address}" for address in cut(proxied))

@@ -50,10 +50,11 @@ def lanes(router: Router) -> tuple[Lane, ...]:
 
 
 def _forwards(router: Router) -> Iterator[Lane]:
-    groups = _grouped(router.forward, router)
+    translating = [f for f in router.forward if f.nat]
+    groups = _grouped(translating, router)
     if len(groups) > _MOST:
         # What tells forwards to one server apart is left out before any server is.
-        plain = (evolve(f, name=None, targets=_without_ports(f)) for f in router.forward)
+        plain = (evolve(f, name=None, targets=_without_ports(f)) for f in translating)
         groups = _grouped(plain, router)
     shown = groups if len(groups) <= _MOST else groups[: _MOST - 1]
     yield from (_lane(router, group) for group in shown)
@@ -142,6 +143,9 @@ def _open(router: Router) -> Iterator[Lane]:
     each = family(router, 6)
     if each is None:
         return
+    for group in _grouped((f for f in router.forward if not f.nat), router):
+        notes = ("untranslated", *_notes(router, group[0]))
+        yield evolve(_lane(router, group), kind="open", notes=notes)
     for network in router.filter.inbound if router.forward_filter else ():
         place = _place(router, network.network_address)
         what = "" if network == place else str(network)
@@ -152,7 +156,7 @@ def _open(router: Router) -> Iterator[Lane]:
     if router.inbound_ipv6 == "open" or not router.forward_filter:
         yield Lane("open", ("IPv6, all ports",), ("untranslated",), target=own)
         return
-    named = [f for f in router.forward if f.to_host and not f.addresses]
+    named = [f for f in router.forward if f.nat and f.to_host and not f.addresses]
     ports = ports_lines([f for f in named if not f.sources or _has_ipv6(f)])
     yield Lane("open", ("IPv6: ping", *ports), ("untranslated",), target=own)
 

@@ -82,6 +82,13 @@ FORWARD_KEYS: Final = by_name(
         "true",
     ),
     Key(
+        "nat",
+        Kind.FLAG,
+        "Whether the public address stands for the server; without NAT its own, global IPv6 "
+        "address does, and the port of it is opened.",
+        "false",
+    ),
+    Key(
         "enabled",
         Kind.FLAG,
         "Whether the forward is in force; one that is not only stays in the file.",

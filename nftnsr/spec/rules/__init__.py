@@ -9,7 +9,18 @@ from collections.abc import Iterator, Sequence
 
 from ..draft import RouterDraft
 from ..problems import Fault
-from . import filter, forwards, links, machine, routes, translations, uplink, uplinks, veth
+from . import (
+    filter,
+    forwards,
+    links,
+    machine,
+    routes,
+    translations,
+    untranslated,
+    uplink,
+    uplinks,
+    veth,
+)
 
 
 def router_faults(router: RouterDraft) -> Iterator[Fault]:
@@ -20,6 +31,7 @@ def router_faults(router: RouterDraft) -> Iterator[Fault]:
     yield from veth.faults(router)
     yield from routes.faults(router)
     yield from forwards.faults(router)
+    yield from untranslated.faults(router)
     yield from translations.faults(router)
     yield from filter.faults(router)
 

@@ -72,14 +72,14 @@ def _unreachable(router: RouterDraft, common: frozenset[int]) -> Iterator[Fault]
             message = f"target {target} is of no use: the uplink has no {family_of(target)} address"
             yield Fault(place.path, message, "add one to `addresses`")
         versions = _led_to(item.value, common)
-        if not versions and not missing and not item.value.addresses:
+        if not versions and not missing and not item.value.addresses and item.value.nat:
             # Said once: it is the router's addresses that are to be repaired.
             if not told:
                 message = "it leads nowhere: the uplink and the host share no address family"
                 hint = "give the host an address of a family that the uplink has"
                 yield Fault(item.path, message, hint)
             told = True
-        elif not missing:
+        elif not missing and versions:
             yield from _useless_sources(item, versions)
 
 
@@ -95,6 +95,8 @@ def _led_to(forward: Forward, common: frozenset[int]) -> frozenset[int]:
         for target in forward.targets
         for version in (common if target.address is None else (target.address.version,))
     )
+    if not forward.nat:
+        found &= {6}
     return found & {ip.version for ip in forward.addresses} if forward.addresses else found
 
 
@@ -173,7 +175,8 @@ def _clashes(router: RouterDraft, common: frozenset[int]) -> Iterator[Fault]:
         forward = item.value
         versions = _led_to(forward, common)
         senders = {version: tuple(_senders(forward, version, hairpin)) for version in versions}
-        for address in forward.addresses or public:
+        asked = _asked_for(router, forward) or public
+        for address in asked:
             for ports in forward.ports if address.version in versions else ():
                 for low, high in senders[address.version]:
                     area = Area(ports.first, ports.last, low, high, rank, item)
@@ -181,7 +184,7 @@ def _clashes(router: RouterDraft, common: frozenset[int]) -> Iterator[Fault]:
                         areas.setdefault((protocol, address), []).append(area)
     for (protocol, address), group in areas.items():
         apart = "a `from`"
-        if sum(ip.version == address.version for ip in public) > 1:
+        if address in public and sum(ip.version == address.version for ip in public) > 1:
             apart = "an `address`, or a `from`,"
         for elder, younger in clashing(group):
             pair = id(elder.owner), id(younger.owner)
@@ -190,9 +193,18 @@ def _clashes(router: RouterDraft, common: frozenset[int]) -> Iterator[Fault]:
                 yield _clash(elder, younger, protocol, apart)
 
 
+def _asked_for(router: RouterDraft, forward: Forward) -> tuple[Address, ...]:
+    """The addresses that it names for its clients, if it does."""
+    if forward.nat:
+        return forward.addresses
+    hosts = [] if router.host is None else [i.value.ip for i in router.host.addresses]
+    named = (hosts if t.address is None else [t.address] for t in forward.targets)
+    return tuple(ip for group in named for ip in group)
+
+
 def _senders(forward: Forward, version: int, hairpin: bool) -> Iterator[tuple[int, int]]:
     """Who may use the forward, as ranges of senders that do not overlap."""
-    hairpin = hairpin and forward.hairpin
+    hairpin = hairpin and forward.hairpin and forward.nat
     if not forward.sources:
         yield (_INSIDE if hairpin else 0), _LAST_SENDER[version]
         return
