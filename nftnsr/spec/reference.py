@@ -54,7 +54,7 @@ def _sections(title: str, table: Schema) -> Iterator[Section]:
         named = each.get("additionalProperties")
         if isinstance(named, dict) and "properties" in named:
             yield from _sections(f"{title[:-1]}.{name}.NAME]", named)
-        for choice in each.get("items", {}).get("anyOf", ()):
+        for choice in each.get("items", each).get("anyOf", ()):
             if choice["type"] == "object":
                 yield from _sections(f"a table in {name} of {title}", choice)
 

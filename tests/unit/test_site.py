@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tomli
 
 from nftnsr.cli import parser
 from nftnsr.manual.verbs import verbs
+from nftnsr.spec import reread
 from nftnsr.spec.reference import reference
 from tests.tools import need
 from tests.transcripts import agrees, steps, timeless
@@ -72,6 +74,24 @@ def _commands() -> Iterator[tuple[str, str]]:
 def test_command_is_one(page: str, command: str) -> None:
     words = shlex.split(command.partition("; ")[0])[1:]
     assert parser().parse_args(words).verb == words[0]
+
+
+# -- recipes ---------------------------------------------------------------------------------
+
+_TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FIRST_PAGE = re.compile(r":caption: /etc/nftnsr/ens3.toml\n\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RECIPES = _TOML.findall((ROOT / "docs" / "recipes.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
+def test_recipe_is_valid_in_the_spec_of_the_first_page(recipe: str) -> None:
+    (first,) = _FIRST_PAGE.findall((ROOT / "docs" / "start.md").read_text(encoding="utf-8"))
+    router = tomli.loads(first)["router"]["ens3"]
+    more = tomli.loads(f"[router.ens3]\n{recipe}")["router"]["ens3"]
+    host = router["host"] | more.pop("host", {})
+    draft, faults = reread("spec.toml", "ens3", router | more | {"host": host})
+    assert list(faults) == []
+    assert draft.finished() != reread("spec.toml", "ens3", router)[0].finished()
 
 
 # -- transcripts -----------------------------------------------------------------------------
