@@ -79,7 +79,7 @@ messages go to stderr. There is colour on a terminal only, and none with `NO_COL
 | exit status | |
 |---|---|
 | 0 | done, or nothing to do; of `diff`: the kernel is as the spec says |
-| 1 | of `diff`: the kernel differs; of `rehearse`: a probe failed |
+| 1 | of `diff`: the kernel differs; of `rehearse`: a probe failed; of `trace`: not answered |
 | 2 | trouble; nothing was changed, or all of it was undone |
 | 3 | trouble, and the undo did not succeed; what is left, and how to mend it, was printed |
 """

@@ -11,11 +11,12 @@ from typing import Literal, assert_never, cast, get_args
 
 from nftnsr import __version__
 from nftnsr.commands.console import TROUBLE, Console
+from nftnsr.commands.packets import add_question
 from nftnsr.commands.terms import add_terms, add_wait, add_watch, duration
 
 Verb = Literal[
     "validate", "compile", "diff", "apply", "down", "status", "rehearse",
-    "graph", "confirm", "rollback", "recover", "journal", "units", "watch", "revert",
+    "graph", "confirm", "rollback", "recover", "journal", "units", "watch", "trace", "revert",
 ]  # fmt: skip
 
 _SPEC = "TOML files; without any, every /etc/nftnsr/*.toml"
@@ -108,6 +109,10 @@ def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:
             from nftnsr.commands import watch
 
             return watch.run(options, console)
+        case "trace":
+            from nftnsr.commands import trace
+
+            return trace.run(options, console)
         case "revert":
             from nftnsr.transaction import watchdog
 
@@ -125,7 +130,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nftnsr {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     made = {verb: _verb(verbs, verb) for verb in get_args(Verb)}
-    for verb in ("validate", "compile", "diff", "apply", "graph", "watch"):
+    for verb in ("validate", "compile", "diff", "apply", "graph", "watch", "trace"):
         made[verb].add_argument("spec", nargs="*", metavar="SPEC", help=_SPEC)
     made["rehearse"].add_argument(
         "spec", nargs="*", metavar="SPEC",
@@ -168,6 +173,7 @@ def parser() -> argparse.ArgumentParser:
             help="apply even if this ssh session, or what the host's firewall lets in, may be lost",
         )  # fmt: skip
     add_watch(made["watch"])
+    add_question(made["trace"])
     made["recover"].add_argument(
         "--accept", action="store_true",
         help="take the machine as it is where something cannot be undone",
@@ -212,6 +218,7 @@ _HELP: dict[Verb, str] = {
     "journal": "show the transaction that is under way or was cut off, else the last one",
     "units": "put the systemd units in place: at boot, drift checks, watching",
     "watch": "tell drift as it happens, one JSON object a line with --json; --heal puts it right",
+    "trace": "tell what becomes of a packet, step by step (no root): exit 0 answered, 1 not",
 }
 
 

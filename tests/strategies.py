@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from nftnsr.spec.model import (
+    Blocklist,
+    Egress,
+    Filter,
     Forward,
     Inner,
     Limit,
@@ -19,7 +23,10 @@ from nftnsr.spec.model import (
     PrefixPair,
     Rate,
     Router,
+    RoutingRule,
+    Service,
     SourceNat,
+    StaticRoute,
     Target,
     Uplink,
 )
@@ -66,6 +73,8 @@ POOLS = {
 
 def some(options: list, minimum: int = 0) -> st.SearchStrategy:  # type: ignore[type-arg]
     """A few of `options`, in their order."""
+    if not options:
+        return st.just([])
     chosen = st.sets(st.sampled_from(range(len(options))), min_size=minimum)
     return chosen.map(lambda numbers: [options[n] for n in sorted(numbers)])
 
@@ -145,4 +154,68 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
         proxy_ndp=draw(flag),
         accept_ra=draw(st.sampled_from([0, 1, 2])),
         rp_filter=draw(st.sampled_from([0, 1, 2])),
+    )
+
+
+EGRESS = {
+    4: [
+        Egress(NETWORKS[4][0], ip_network("203.0.114.0/24"), (Ports(20, 30),), ("tcp",)),
+        Egress(NETWORKS[4][0], ports=(Ports(22, 22), Ports(25, 25)), protocols=("tcp", "udp")),
+        Egress(NETWORKS[4][1], nothing=True),
+    ],
+    6: [Egress(NETWORKS[6][0], ip_network("2001:db8:9::/48"))],
+}
+BLOCKED = {4: [ip_network("203.0.114.0/24")], 6: [ip_network("2001:db8:99::/64")]}
+ROUTES = {
+    4: [
+        StaticRoute(ip_network("0.0.0.0/0"), ip_address("192.0.2.9"), "ens3", table=100),
+        StaticRoute(ip_network("10.99.0.0/16"), type="blackhole"),
+        StaticRoute(ip_network("203.0.114.0/24"), type="unreachable", table=100),
+        StaticRoute(ip_network("8.8.0.0/16"), ip_address("192.0.2.8"), "ens3", metric=5),
+    ],
+    6: [
+        StaticRoute(ip_network("::/0"), ip_address("fe80::9"), "ens3", table=100),
+        StaticRoute(ip_network("2001:db8:99::/48"), type="prohibit"),
+    ],
+}
+RULES = {
+    4: [
+        RoutingRule(NETWORKS[4][0], table=100),
+        RoutingRule(destination=ip_network("203.0.114.0/24"), type="blackhole", priority=50),
+        RoutingRule(source=NETWORKS[4][1], iif="vens3", type="unreachable"),
+        RoutingRule(ip_network("203.0.113.0/24"), mark=(1, 1), type="prohibit"),
+    ],
+    6: [RoutingRule(NETWORKS[6][0], table=100), RoutingRule(NETWORKS[6][1], type="prohibit")],
+}
+
+
+@st.composite
+def guarded(draw: st.DrawFn) -> Router:
+    """A router with a filter, routes and rules of its own as well."""
+    router = draw(routers())
+    flag = st.booleans()
+    versions = sorted({i.version for i in router.addresses})
+    inner = [n for v in versions for n in router.host.networks if n.version == v]
+    egress = [e for v in versions for e in draw(some(EGRESS[v])) if e.source in inner]
+    sources = [SOURCES[v][0] for v in versions]
+    protocols = draw(st.sampled_from([("tcp",), ("tcp", "udp")]))
+    service = Service((Ports(20, 30),), protocols, tuple(sources) if draw(flag) else ())
+    blocked = tuple(n for v in versions for n in BLOCKED[v])
+    return evolve(
+        router,
+        uplinks=(evolve(router.uplinks[0], dev="ens3"),),
+        host=evolve(router.host, interface="vens3"),
+        mss_clamp=draw(st.sampled_from([False, True, 1400])),
+        filter=Filter(
+            input=draw(st.none() | st.just((service,))),
+            ping=draw(flag),
+            egress=tuple(egress),
+            inbound=tuple(draw(some([n for n in inner if n.version == 6]))),
+            blocklists=draw(st.sampled_from([(), (Blocklist("bad", "bad", blocked, "bad"),)])),
+            bogons=draw(flag) and draw(flag),
+            reverse_path_ipv6=draw(flag),
+            log_drops=draw(st.none() | st.just(Rate(10, "minute"))),
+        ),
+        routes=tuple(r for v in versions for r in draw(some(ROUTES[v]))),
+        rules=tuple(r for v in versions for r in draw(some(RULES[v]))),
     )

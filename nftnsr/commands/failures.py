@@ -12,6 +12,7 @@ from nftnsr.report.differences import differences_text
 from nftnsr.report.operations import operations_text
 from nftnsr.report.problems import problems_json, problems_text
 from nftnsr.spec import SpecError
+from nftnsr.trace import Unanswerable, Unreadable
 from nftnsr.transaction.apply import Refused
 from nftnsr.transaction.lock import Busy
 from nftnsr.transaction.proofs import Disproved
@@ -53,6 +54,10 @@ def _sentence(error: Exception) -> str:
             return "\n".join(f"{o.message}\n  hint: {o.hint}" for o in obstacles)
         case KernelError(hint=str() as hint):
             return f"{error.message}\n  hint: {hint}"
+        case Unanswerable(hint=hint):
+            return f"{error}\n  hint: {hint}"
+        case Unreadable():
+            return f"this packet cannot be traced: {error}"
         case Stuck(left=left):
             return f"{error}:\n{_indented(differences_text(left))}"
         case Unconfirmed():

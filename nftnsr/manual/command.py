@@ -19,7 +19,11 @@ _DESCRIPTION: Final = (
 _SPECS: Final = "Without a SPEC, commands that take one take every `/etc/nftnsr/*.toml`."
 _STATUS: Final = (
     ("0", "Done, or nothing to do; of `diff`: the kernel is as the spec says."),
-    ("1", "Of `diff`: the kernel differs. Of `rehearse`: a probe failed."),
+    (
+        "1",
+        "Of `diff`: the kernel differs. Of `rehearse`: a probe failed. Of `trace`: the packet is "
+        "not answered.",
+    ),
     ("2", "Trouble. Nothing was changed, or all of it was undone."),
     ("3", "Trouble, and the undo did not succeed; what is left, and how to mend it, was printed."),
     ("130", "Interrupted before anything was begun."),

@@ -45,6 +45,11 @@ def box() -> None:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    new_box()
+
+
+def new_box() -> None:
+    """Move to namespaces in which there is nothing yet."""
     _check(_libc.unshare(_CLONE_NEWNET | _CLONE_NEWNS))
     _check(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
     for directory in _OWN:
