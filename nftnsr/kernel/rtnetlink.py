@@ -24,32 +24,25 @@ from pyroute2.netlink.rtnl import RTM_GETNEIGH, RTM_GETNSID
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
-from nftnsr.kernel import messages
+from nftnsr.kernel import messages, requests
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.messages import Message
+from nftnsr.kernel.requests import FAMILY
 from nftnsr.state.model import (
     Address,
-    Hop,
     Link,
-    Lower,
     Neighbour,
     PolicyRule,
     Route,
 )
 
-_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-_IFA_F_TEMPORARY, _IFA_F_NODAD = 0x01, 0x02
-_IFA_F_MANAGETEMPADDR, _IFA_F_NOPREFIXROUTE = 0x100, 0x200
+_IFA_F_TEMPORARY, _IFA_F_MANAGETEMPADDR = 0x01, 0x100
 _IFAPROT_KERNEL_RA = 2
-_IFF_NOARP, _IFF_MULTICAST = 0x80, 0x1000
-_FOREVER = 0xFFFFFFFF
 _NUD_PROBE, _NUD_PERMANENT, _NTF_PROXY = 0x10, 0x80, 0x08
 _NUD_LEARNT = 0x02 | 0x04 | 0x08 | _NUD_PROBE  # NUD_REACHABLE, _STALE, _DELAY
-_RTPROT_RA, _RTM_F_CLONED, _RTNH_F_ONLINK = 9, 0x200, 4
+_RTPROT_RA, _RTM_F_CLONED = 9, 0x200
 _RT_TABLE_LOCAL = 255
 _SIOCETHTOOL, _ETHTOOL_GLINK = 0x8946, 0x0A
-
-_IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
 
 _GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL)
 
@@ -91,7 +84,7 @@ class Rtnetlink:
         """The rules of the policy routing."""
         for message in self._ipr.get_rules():
             # Those of multicast routing (RTNL_FAMILY_IPMR) are of families of their own.
-            if message["family"] in _FAMILY.values():
+            if message["family"] in FAMILY.values():
                 yield messages.rule(message)
 
     def neighbours(self, devs: dict[int, str]) -> Iterator[Neighbour]:
@@ -121,7 +114,7 @@ class Rtnetlink:
         # `get_neighbours` leaves proxied entries out, also with flags=NTF_PROXY; a plain dump has
         # them. pyroute2 0.9.7's `nlm_request` reads a status that it never set on an IPRoute.
         self._ipr.status["nlm_generator"] = False
-        for family in _FAMILY.values():
+        for family in FAMILY.values():
             request = ndmsg()
             request["family"], request["flags"] = family, _NTF_PROXY
             yield from self._ipr.nlm_request(request, RTM_GETNEIGH, NLM_F_REQUEST | NLM_F_DUMP)
@@ -141,10 +134,10 @@ class Rtnetlink:
 
     def create_veth(self, link: Link, other: Link, other_namespace: int) -> None:
         """Make both ends at once, the other one in the namespace behind a file descriptor."""
-        peer = {"ifname": other.name, "net_ns_fd": other_namespace, **_made(other)}
+        peer = {"ifname": other.name, "net_ns_fd": other_namespace, **requests.made(other)}
         _call(
             f"cannot make the veth pair {link.name}",
-            self._ipr.link, "add", ifname=link.name, kind="veth", peer=peer, **_made(link),
+            self._ipr.link, "add", ifname=link.name, kind="veth", peer=peer, **requests.made(link),
         )  # fmt: skip
 
     def create_lower(self, link: Link, namespace: int) -> None:
@@ -153,7 +146,7 @@ class Rtnetlink:
         _call(
             f"cannot make the {link.lower.kind} {link.name} upon {link.lower.parent}",
             self._ipr.link, "add", ifname=link.name, link=self._index(link.lower.parent),
-            net_ns_fd=namespace, **_kind(link.lower), **_made(link),
+            net_ns_fd=namespace, **requests.lower(link.lower), **requests.made(link),
         )  # fmt: skip
 
     def try_lower(self, link: Link) -> None:
@@ -163,7 +156,7 @@ class Rtnetlink:
         _call(
             f"this kernel makes no {link.lower.kind} upon another interface",
             self._ipr.link, "add", ifname=link.name, link=self._index("parent"),
-            **_kind(link.lower),
+            **requests.lower(link.lower),
         )  # fmt: skip
 
     def delete_link(self, name: str) -> None:
@@ -183,7 +176,7 @@ class Rtnetlink:
             "ifalias": link.alias,
         }  # fmt: skip
         given = {key: value for key, value in wanted.items() if value is not None}
-        flags, change = _flags(link)
+        flags, change = requests.flags(link)
         if change:
             given |= {"flags": flags, "change": change}
         index, what = self._index(link.name), f"cannot set link {link.name}"
@@ -229,44 +222,18 @@ class Rtnetlink:
             _call(what, self._ipr.link, "set", index=index, state="up")
 
     def add_address(self, address: Address) -> None:
-        interface = address.interface
-        flags = _IFA_F_NOPREFIXROUTE if address.noprefixroute else 0
-        arguments: dict[str, object] = {}
-        if interface.version == 6:
-            # A tentative address answers nobody for 1-2 s (RFC 4862, duplicate detection).
-            flags |= 0 if address.nodad is False else _IFA_F_NODAD
-            flags |= _IFA_F_MANAGETEMPADDR if address.learns else 0
-        else:
-            given = {"broadcast": address.broadcast, "label": address.label}
-            arguments |= {key: str(value) for key, value in given.items() if value is not None}
-            arguments["local"] = str(interface.ip)
-            if address.scope is not None:
-                arguments["scope"] = address.scope
-        valid, preferred = address.lifetime or (_FOREVER, _FOREVER)
-        preferred = 0 if address.deprecated else preferred
-        if (valid, preferred) != (_FOREVER, _FOREVER):
-            arguments |= {"valid_lft": valid, "preferred_lft": preferred}
-        if address.metric is not None:
-            arguments["rt_priority"] = address.metric
         _call(
-            f"cannot add address {interface} to {address.dev}",
+            f"cannot add address {address.interface} to {address.dev}",
             # A network manager may have been faster.
             self._ipr.addr, "replace",
-            index=self._index(address.dev), address=str(address.peer or interface.ip),
-            prefixlen=interface.network.prefixlen, family=_FAMILY[interface.version],
-            flags=flags, **arguments,
+            index=self._index(address.dev), **requests.address(address),
         )  # fmt: skip
 
     def delete_address(self, address: Address) -> None:
-        interface = address.interface
         with suppress(_Gone):
-            index = self._index(address.dev)
-            _call(
-                f"cannot delete address {interface} from {address.dev}",
-                self._ipr.addr, "del", index=index, address=str(address.peer or interface.ip),
-                local=str(interface.ip), prefixlen=interface.network.prefixlen,
-                family=_FAMILY[interface.version],
-            )  # fmt: skip
+            index, request = self._index(address.dev), requests.same_address(address)
+            what = f"cannot delete address {address.interface} from {address.dev}"
+            _call(what, self._ipr.addr, "del", index=index, **request)
 
     def add_route(self, route: Route) -> None:
         if route.destination.version == 4 or len(route.hops) > 1:
@@ -278,11 +245,11 @@ class Rtnetlink:
         else:
             command = "append"
         what = f"cannot add route {route.destination} over {', '.join(sorted(route.devs))}"
-        _call(what, self._ipr.route, command, **self._request(route))
+        _call(what, self._ipr.route, command, **requests.route(route, self._index))
 
     def delete_route(self, route: Route) -> None:
         with suppress(_Gone):  # its link, even
-            request = self._request(route)
+            request = requests.route(route, self._index)
             if route.destination.version == 6 and len(route.hops) > 1:
                 # Any of the paths may be one that somebody appended, of another protocol.
                 del request["proto"]
@@ -290,16 +257,16 @@ class Rtnetlink:
 
     def add_rule(self, rule: PolicyRule) -> None:
         what = f"cannot add the rule of priority {rule.priority}"
-        _call(what, self._ipr.rule, "add", **_rule(rule))
+        _call(what, self._ipr.rule, "add", **requests.rule(rule))
 
     def delete_rule(self, rule: PolicyRule) -> None:
         what = f"cannot delete the rule of priority {rule.priority}"
         with suppress(_Gone):
-            _call(what, self._ipr.rule, "del", **_rule(rule))
+            _call(what, self._ipr.rule, "del", **requests.rule(rule))
 
     def add_neighbour(self, neighbour: Neighbour) -> None:
         what = f"cannot add neighbour {neighbour.address} on {neighbour.dev}"
-        _call(what, self._ipr.neigh, "replace", **self._neighbour(neighbour))
+        _call(what, self._ipr.neigh, "replace", **requests.neighbour(neighbour, self._index))
 
     def relearn(self, neighbours: Iterable[Neighbour]) -> None:
         """Take neighbours for what they were, and ask each at once whether it still is.
@@ -309,79 +276,20 @@ class Rtnetlink:
         for neighbour in neighbours:
             # Without it there is only the wait for an answer.
             with suppress(KernelError):
-                request = self._neighbour(neighbour) | {"state": _NUD_PROBE}
+                request = requests.neighbour(neighbour, self._index) | {"state": _NUD_PROBE}
                 what = f"cannot add neighbour {neighbour.address} on {neighbour.dev}"
                 _call(what, self._ipr.neigh, "replace", **request)
 
     def delete_neighbour(self, neighbour: Neighbour) -> None:
         what = f"cannot delete neighbour {neighbour.address} on {neighbour.dev}"
         with suppress(_Gone):
-            _call(what, self._ipr.neigh, "del", **self._neighbour(neighbour))
-
-    # -- requests --------------------------------------------------------------------------
-
-    def _request(self, route: Route) -> dict[str, object]:
-        request: dict[str, object] = {
-            "family": _FAMILY[route.destination.version], "dst": str(route.destination),
-            "table": route.table, "proto": route.protocol, "type": route.kind,
-            "scope": route.scope, "tos": route.tos, "priority": route.metric,
-        }  # fmt: skip
-        if route.destination.prefixlen == 0:
-            request["dst"] = "default"
-        if route.source is not None:
-            request["prefsrc"] = str(route.source)
-        if route.preference:
-            request["pref"] = route.preference
-        if route.metrics:
-            request["metrics"] = dict(route.metrics)
-        hops = [self._hop(hop, route.destination.version) for hop in route.hops]
-        if len(hops) == 1:
-            request |= {key: value for key, value in hops[0].items() if key != "hops"}
-        elif hops:
-            request["multipath"] = hops
-        return request
-
-    def _hop(self, hop: Hop, version: int) -> dict[str, object]:
-        request: dict[str, object] = {"hops": hop.weight - 1}
-        if hop.dev is not None:
-            request["oif"] = self._index(hop.dev)
-        if hop.via is not None and hop.via.version != version:
-            request["via"] = {"family": _FAMILY[hop.via.version], "addr": str(hop.via)}
-        elif hop.via is not None:
-            request["gateway"] = str(hop.via)
-        if hop.onlink:
-            request["flags"] = _RTNH_F_ONLINK
-        return request
-
-    def _neighbour(self, neighbour: Neighbour) -> dict[str, object]:
-        request: dict[str, object] = {
-            "ifindex": self._index(neighbour.dev), "dst": str(neighbour.address),
-            "family": _FAMILY[neighbour.address.version],
-        }  # fmt: skip
-        if neighbour.proxy:
-            return request | {"flags": _NTF_PROXY}
-        return request | {"lladdr": neighbour.mac, "state": _NUD_PERMANENT}
+            _call(what, self._ipr.neigh, "del", **requests.neighbour(neighbour, self._index))
 
     def _index(self, name: str) -> int:
         with suppress(NetlinkError):
             for message in self._ipr.get_links(ifname=name):
                 return int(message["index"])
         raise _Gone(f"there is no link {name} in this namespace")
-
-
-def _rule(rule: PolicyRule) -> dict[str, object]:
-    request: dict[str, object] = {
-        "family": _FAMILY[rule.version], "priority": rule.priority, "action": rule.kind,
-        "table": rule.table, "protocol": rule.protocol,
-    }  # fmt: skip
-    for word, network in (("src", rule.source), ("dst", rule.destination)):
-        if network is not None:
-            request |= {word: str(network.network_address), f"{word}_len": network.prefixlen}
-    if rule.mark is not None:
-        request["fwmark"], request["fwmask"] = rule.mark
-    given = {"iifname": rule.iif, "oifname": rule.oif, "suppress_prefixlen": rule.suppress}
-    request |= dict(rule.more)
-    return request | {word: value for word, value in given.items() if value is not None}
 
 
 def is_made(route: Route) -> bool:
@@ -400,32 +308,6 @@ def _is_learnt(message: Message, flags: int) -> bool:
     cache = message.get("cacheinfo") or {}
     ends = cache.get("ifa_valid", 0xFFFFFFFF) != 0xFFFFFFFF
     return bool(temporary or (flags & _IFA_F_MANAGETEMPADDR and (by_ra or ends)))
-
-
-def _flags(link: Link) -> tuple[int, int]:
-    """The flags of a link that shall be set, and those that are spoken of."""
-    wanted = {_IFF_NOARP: None if link.arp is None else not link.arp,
-              _IFF_MULTICAST: link.multicast}  # fmt: skip
-    spoken = {bit: on for bit, on in wanted.items() if on is not None}
-    return sum(bit for bit, on in spoken.items() if on), sum(spoken)
-
-
-def _kind(lower: Lower) -> dict[str, object]:
-    words: dict[str, object] = {"kind": lower.kind}
-    match lower.kind:
-        case "macvlan":
-            words["macvlan_mode"] = lower.mode
-        case "ipvlan":
-            words["ipvlan_mode"] = _IPVLAN_MODES[lower.mode or "l2"]
-        case "vlan":
-            words["vlan_id"] = lower.id
-    return words
-
-
-def _made(link: Link) -> dict[str, object]:
-    """What a link is made with."""
-    given = {"address": link.mac, "mtu": link.mtu}
-    return {key: value for key, value in given.items() if value is not None}
 
 
 class _Gone(KernelError):
