@@ -133,6 +133,10 @@ def parser() -> argparse.ArgumentParser:
     for verb in ("validate", "compile", "diff", "apply", "graph", "watch", "trace"):
         made[verb].add_argument("spec", nargs="*", metavar="SPEC", help=_SPEC)
     made["rehearse"].add_argument(
+        "--from-live", action="store_true",
+        help="let the twin begin as this host is now, in the place of what the spec says of it",
+    )  # fmt: skip
+    made["rehearse"].add_argument(
         "spec", nargs="*", metavar="SPEC",
         help=f"{_SPEC}; of two with the same router, the change from the first to the second",
     )  # fmt: skip

@@ -12,12 +12,14 @@ from nftnsr.commands.console import DIFFERS, OK, Console
 from nftnsr.commands.recording import Recording, recorded
 from nftnsr.commands.telling import told
 from nftnsr.kernel.machine import Machine
+from nftnsr.kernel.portrait import portrait
 from nftnsr.rehearsal import Rehearsal, Result, Stage, is_change, rehearse, rehearse_change
 from nftnsr.report.rehearsal import rehearsal_json
 from nftnsr.spec import load_each
 from nftnsr.spec.model import Spec
 from nftnsr.transaction.apply import apply_spec
 from nftnsr.transaction.signals import Interrupted
+from nftnsr.transaction.without import without_routers
 
 
 def run(options: Options, console: Console) -> int:
@@ -31,6 +33,7 @@ def _run(options: Options, console: Console, recording: Recording) -> Rehearsal:
     old, spec = _chosen(options.spec)
     named = (router.name for each in (old, spec) if each for router in each.routers)
     recording.routers = tuple(sorted(set(named)))
+    live = without_routers(portrait(), recording.routers) if options.from_live else None
     if old is not None:
         console.note(f"the change from {options.spec[0]} to {options.spec[1]}:")
     with told(console) as telling:
@@ -41,9 +44,9 @@ def _run(options: Options, console: Console, recording: Recording) -> Rehearsal:
             telling.progress(progress)
 
         if old is None:
-            rehearsal = rehearse(spec, _apply, on_progress)
+            rehearsal = rehearse(spec, _apply, on_progress, live=live)
         else:
-            rehearsal = rehearse_change(old, spec, _apply, on_progress)
+            rehearsal = rehearse_change(old, spec, _apply, on_progress, live=live)
     recording.results, recording.untried = list(rehearsal.results), rehearsal.untried
     console.document(rehearsal_json(rehearsal))
     telling.end(rehearsal)

@@ -9,13 +9,13 @@ from nftnsr.compile.families import is_ula
 from nftnsr.compile.sources import translated_into
 from nftnsr.kernel import sysctl, wires
 from nftnsr.kernel.rtnetlink import Rtnetlink
-from nftnsr.rehearsal import border
+from nftnsr.rehearsal import border, twin
 from nftnsr.rehearsal.addresses import EVERYWHERE, single
 from nftnsr.rehearsal.scene import Inner, Scene, Segment, veth_targets
 from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, SEGMENT, UPLINK_PORT, End, Wire
 from nftnsr.spec.model import Address as IP
 from nftnsr.spec.model import Interface, Network, Router
-from nftnsr.state.model import Address, Hop, Link, Neighbour, Route, Sysctl
+from nftnsr.state.model import Address, Hop, Link, Namespace, Neighbour, Route, Sysctl
 
 _LOCAL_TABLE, _FIRST_TABLE = 255, 1000
 _RTN_LOCAL = 2
@@ -117,9 +117,26 @@ def host(scene: Scene, uplinks: Iterable[Segment], inner: list[tuple[Inner, Wire
             rtnl.add_address(Address("lo", ip_interface(ip)))
         for segment in uplinks:
             _uplink(rtnl, segment)
-        for each, wire in inner:
-            rtnl.set_up(wire.near.link, up=True)
-            _talk_to(rtnl, wire.near.link, wire.far, (each.network,))
+        _reach_inner(rtnl, inner)
+
+
+def live_host(scene: Scene, live: Namespace, inner: list[tuple[Inner, Wire]]) -> tuple[str, ...]:
+    """The twin as the host is at this moment; what it has not got of that."""
+    with wires.rtnetlink() as rtnl:
+        rtnl.set_up("lo", up=True)
+        for segment in scene.segments:
+            made, port = segment.uplink.made, segment.uplink_wire.near.link
+            if made is not None and made.bridge is not None:
+                wires.add_bridge(made.bridge, (port,))
+        unlike = twin.resemble(live, scene)
+        _reach_inner(rtnl, inner)
+    return unlike
+
+
+def _reach_inner(rtnl: Rtnetlink, inner: list[tuple[Inner, Wire]]) -> None:
+    for each, wire in inner:
+        rtnl.set_up(wire.near.link, up=True)
+        _talk_to(rtnl, wire.near.link, wire.far, (each.network,))
 
 
 def answer_through(router: Router, number: int, networks: list[Network]) -> None:

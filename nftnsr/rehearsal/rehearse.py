@@ -19,26 +19,38 @@ from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds, Stage
 from nftnsr.rehearsal.trying import OnProgress, probe, untried
 from nftnsr.rehearsal.world import World
 from nftnsr.spec.model import Spec
+from nftnsr.state.model import Namespace
 
 Apply = Callable[[Spec], object]
 Send = Callable[[Stage | Result | Rehearsal], None]
 
 
-def rehearse(spec: Spec, apply: Apply, on_progress: OnProgress | None = None) -> Rehearsal:
+def rehearse(
+    spec: Spec,
+    apply: Apply,
+    on_progress: OnProgress | None = None,
+    *,
+    live: Namespace | None = None,
+) -> Rehearsal:
     """Apply `spec` to a twin of this host in a world of its own, and try all that it promises.
 
     `apply` runs in a child process whose network namespace is the twin. `on_progress` gets each
     stage and each result as it comes. When this returns or raises, or its process ends, the world
-    is gone.
+    is gone. The twin begins as the spec has it, or as the host is that `live` shows.
     """
-    return _in_child(lambda send: _perform(spec, apply, send), on_progress)
+    return _in_child(lambda send: _perform(spec, apply, send, live), on_progress)
 
 
 def rehearse_change(
-    old: Spec, new: Spec, apply: Apply, on_progress: OnProgress | None = None
+    old: Spec,
+    new: Spec,
+    apply: Apply,
+    on_progress: OnProgress | None = None,
+    *,
+    live: Namespace | None = None,
 ) -> Rehearsal:
     """The same with `new` applied over `old`, while flows of the old one are under way."""
-    return _in_child(lambda send: _perform_change(old, new, apply, send), on_progress)
+    return _in_child(lambda send: _perform_change(old, new, apply, send, live), on_progress)
 
 
 def _in_child(perform: Callable[[Send], None], on_progress: OnProgress | None) -> Rehearsal:
@@ -89,10 +101,10 @@ def _child(parent: int, sender: Connection, perform: Callable[[Send], None]) -> 
     os._exit(0)
 
 
-def _perform(spec: Spec, apply: Apply, send: Send) -> None:
+def _perform(spec: Spec, apply: Apply, send: Send, live: Namespace | None) -> None:
     start = time.perf_counter()
     send(Stage("world"))
-    with World(spec) as world:
+    with World(spec, live=live) as world:
         send(Stage("apply"))
         built = time.perf_counter()
         apply(spec)
@@ -103,10 +115,10 @@ def _perform(spec: Spec, apply: Apply, send: Send) -> None:
         send(Rehearsal(results, untried(world), seconds))
 
 
-def _perform_change(old: Spec, new: Spec, apply: Apply, send: Send) -> None:
+def _perform_change(old: Spec, new: Spec, apply: Apply, send: Send, live: Namespace | None) -> None:
     start = time.perf_counter()
     send(Stage("world"))
-    with World(merged(old, new), start=beginning(old, new)) as world:
+    with World(merged(old, new), start=beginning(old, new), live=live) as world:
         world.turn_to(old)
         send(Stage("apply"))
         built = time.perf_counter()

@@ -38,12 +38,16 @@ from nftnsr.spec.model import (
     StaticRoute,
     Uplink,
 )
+from nftnsr.state.model import Address as Addressed
+from nftnsr.state.model import Namespace, Route
 
 Place = str
 """The name of one participant, e.g. `internet` or `neighbour of ens3`."""
 
 INTERNET: Place = "internet"
 HOST: Place = "host"
+ELSEWHERE: Place = "elsewhere"
+"""At the other ends of links of the host's that are no uplinks."""
 
 
 class Unstaged(Exception):
@@ -97,13 +101,15 @@ class Segment:
     uplink: Uplink
     number: int
     neighbours: tuple[Interface, ...]
+    mac: str | None = None
+    """Of the host's interface, where that is known."""
 
     @property
     def uplink_wire(self) -> Wire:
         """That at whose end is the uplink, or what it is made upon, or a port of its bridge."""
         made = self.uplink.made
         near = self.uplink.dev if made is None else made.parent or bridge_port(self.number)
-        return wire(4 * self.number, near, UPLINK_PORT)
+        return wire(4 * self.number, near, UPLINK_PORT, self.mac)
 
     @property
     def wan_wire(self) -> Wire:
@@ -293,30 +299,57 @@ class Scene:
         return not any(network in r.host.networks for r in others)
 
 
-def stage(spec: Spec) -> Scene:
-    """Choose addresses for everybody, so that none collides with one that the spec names."""
+def stage(spec: Spec, live: Namespace | None = None) -> Scene:
+    """Choose addresses for everybody, so that none collides with one that the spec names.
+
+    Nor with one that means something to the host, where it is known what the host is.
+    """
     _refuse_shared(spec)
-    named = _named(spec)
+    here = () if live is None else tuple(_of_host(spec, live))
+    named = (*_named(spec), *here)
     sources = [s for r in spec.routers for f in r.forward for s in f.sources]
     sources += [n for r in spec.routers for n in r.no_nat]
     # Bogons first: they are what most of the spare networks are.
     dropped = [n for r in spec.routers for _, networks in shunned(r) for n in networks]
     # Somewhere that no route of the spec speaks of, but for the default ones.
     special = [r.destination for s in spec.routers for r in s.routes if r.destination.prefixlen]
+    special += [] if live is None else _destinations(live)
     far = tuple(spare(version, (*dropped, *named, *sources, *special)) for version in (4, 6))
     taken = [*named, *map(single, far)]
     segments: list[Segment] = []
     uplinks = ((router, uplink) for router in spec.routers for uplink in router.uplinks)
     for number, (router, uplink) in enumerate(uplinks):
-        alone = Segment(router, uplink, number, ())
+        alone = Segment(router, uplink, number, (), _mac(uplink, live))
         neighbours = tuple(_neighbours(alone, taken, sources))
         taken += [single(i.ip) for i in neighbours]
         segments.append(evolve(alone, neighbours=neighbours))
     networks = sorted({n for r in spec.routers for n in r.host.networks}, key=str)
-    inner = tuple(Inner(n, _speaker(n, networks)) for n in networks)
+    singles = [n for n in here if n.num_addresses == 1]
+    inner = tuple(Inner(n, _speaker(n, [*networks, *singles])) for n in networks)
     stray = tuple(Inner(single(t), t) for t in _elsewhere(spec, networks))
     port = _quiet_port(spec)
     return Scene(spec, far, tuple(segments), inner, stray, joined(taken), port)
+
+
+def _of_host(spec: Spec, live: Namespace) -> Iterator[Network]:
+    """Addresses of the host, and what its other links are in; the uplinks' the spec tells."""
+    uplinks = {uplink.dev for router in spec.routers for uplink in router.uplinks}
+    for item in live.items:
+        if isinstance(item, Addressed):
+            yield single(item.interface.ip)
+            if item.dev not in uplinks and not item.interface.ip.is_link_local:
+                yield item.interface.network
+
+
+def _destinations(live: Namespace) -> list[Network]:
+    routes = (i for i in live.items if isinstance(i, Route))
+    return [r.destination for r in routes if r.destination.prefixlen]
+
+
+def _mac(uplink: Uplink, live: Namespace | None) -> str | None:
+    name = uplink.dev if uplink.made is None else uplink.made.parent
+    link = live.link(name) if live is not None and name is not None else None
+    return None if link is None else link.mac
 
 
 def _refuse_shared(spec: Spec) -> None:

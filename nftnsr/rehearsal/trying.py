@@ -24,8 +24,10 @@ OnProgress = Callable[[Stage | Result], None]
 
 
 def untried(world: World) -> tuple[Untried, ...]:
-    """What the spec promises and no probe can show."""
-    return tuple(p for p in expectations.probes(world.scene) if isinstance(p, Untried))
+    """What the spec promises and no probe can show, and what of the host the twin has not got."""
+    said = tuple(p for p in expectations.probes(world.scene) if isinstance(p, Untried))
+    first, what = world.scene.spec.routers[0].name, "the twin is not all that this host is"
+    return (*said, *(Untried(first, what, reason) for reason in world.unlike))
 
 
 def probe(world: World, on_progress: OnProgress | None = None) -> tuple[Result, ...]:

@@ -7,6 +7,7 @@ neighbour tables, whose limits all namespaces of the machine share.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address
 
 from attrs import frozen
@@ -43,13 +44,13 @@ class Wire:
     far: End
 
 
-def wire(number: int, near: str, far: str) -> Wire:
-    """Wire `number` of a world, which no other has."""
+def wire(number: int, near: str, far: str, mac: str | None = None) -> Wire:
+    """Wire `number` of a world, which no other has; `mac` is the near end's, if it has one."""
     # 0x02: locally administered, unicast (IEEE 802, section 8.2).
     prefix = f"02:72:68:{number >> 8 & 0xFF:02x}:{number & 0xFF:02x}"
     return Wire(
         number,
-        End(near, f"{prefix}:01", tuple(_NEAR.values())),
+        End(near, mac or f"{prefix}:01", tuple(_NEAR.values())),
         End(far, f"{prefix}:02", tuple(_FAR.values())),
     )
 
@@ -59,11 +60,12 @@ def bridge_port(number: int) -> str:
     return f"segment{number}"
 
 
-def free_link_names(spec: Spec, count: int) -> list[str]:
-    """Names for links in the host that the spec does not use there."""
+def free_link_names(spec: Spec, count: int, taken: Collection[str] = ()) -> list[str]:
+    """Names for links in the host that the spec does not use there, and that are not `taken`."""
     uplinks = [uplink for router in spec.routers for uplink in router.uplinks]
     made = [uplink.made for uplink in uplinks if uplink.made is not None]
     used = {uplink.dev for uplink in uplinks} | {r.host.interface for r in spec.routers}
     used |= {name for each in made for name in (each.parent, each.bridge) if name is not None}
+    used |= set(taken)
     candidates = (f"inner{number}" for number in range(count + len(used)))
     return [name for name in candidates if name not in used][:count]

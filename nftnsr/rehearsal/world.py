@@ -7,10 +7,21 @@ from contextlib import ExitStack
 
 from nftnsr.kernel import wires
 from nftnsr.kernel.namespaces import Room, names
-from nftnsr.rehearsal import border, furnish
-from nftnsr.rehearsal.scene import HOST, INTERNET, Inner, Place, Scene, Segment, stage
+from nftnsr.rehearsal import border, furnish, twin
+from nftnsr.rehearsal.scene import (
+    ELSEWHERE,
+    HOST,
+    INTERNET,
+    Inner,
+    Place,
+    Scene,
+    Segment,
+    Unstaged,
+    stage,
+)
 from nftnsr.rehearsal.wiring import LAN, Wire, free_link_names, wire
 from nftnsr.spec.model import Address, Network, Spec
+from nftnsr.state.model import Link, Namespace
 
 
 class World:
@@ -20,15 +31,26 @@ class World:
             apply(spec)
             results = probe(world)
 
-    The twin begins as `start` says, which is the spec itself where nothing else is given.
+    The twin begins as `start` says, which is the spec itself where nothing else is given; or as
+    the host is that `live` shows.
 
     The namespace of the calling thread (or of `host`, a room elsewhere) becomes the twin: it gets
     the uplinks of the spec, so call this in a throw-away one. A room also runs real programs:
     `world.internet.run(subprocess.Popen, ["curl", ...])`.
     """
 
-    def __init__(self, spec: Spec, host: Room | None = None, *, start: Spec | None = None) -> None:
-        self.scene: Scene = stage(spec)
+    def __init__(
+        self,
+        spec: Spec,
+        host: Room | None = None,
+        *,
+        start: Spec | None = None,
+        live: Namespace | None = None,
+    ) -> None:
+        self.scene: Scene = stage(spec, live)
+        self.unlike: tuple[str, ...] = ()
+        """What of `live` the twin has not got, with the reasons."""
+        self._live = live
         self._everybody = self.scene
         self._start = self.scene if start is None else self.scene.seen_by(start)
         self._rooms: dict[Place, Room] = {}
@@ -107,17 +129,42 @@ class World:
     def _build(self) -> None:
         scene = self.scene
         self._rooms[HOST] = self._host or self._stack.enter_context(Room.here())
+        if self._live is not None:
+            self._refuse_absent(self._live)
+            self.host.run(twin.settle, self._live)
         self._open(INTERNET, forwarding=False)
         for segment in scene.segments:
             self._provider(segment)
         self.internet.run(furnish.internet, scene)
         inner = self._inner_hosts()
-        self.host.run(furnish.host, scene, self._start.segments, inner)
+        if self._live is not None:
+            self._stand_ins(self._live, 4 * len(scene.segments) + len(inner))
+            self.unlike = self.host.run(furnish.live_host, scene, self._live, inner)
+        else:
+            self.host.run(furnish.host, scene, self._start.segments, inner)
+
+    def _refuse_absent(self, live: Namespace) -> None:
+        for name in twin.absent(live, self._start.segments):
+            there = ", ".join(sorted(i.name for i in live.items if isinstance(i, Link)))
+            raise Unstaged(
+                f"there is no interface {name} on this host; there are: {there or 'none'}"
+            )
+
+    def _stand_ins(self, live: Namespace, number: int) -> None:
+        """The host's other links, each with an end at which nobody answers."""
+        links = twin.stand_ins(live, self.scene)
+        room = self._open(ELSEWHERE, forwarding=False) if links else self.host
+        for at, link in enumerate(links, number):
+            each = wire(at, link.name, f"{LAN}{at}", link.mac)
+            self._plug(each, self.host, room)
+            room.run(_widen, each.far.link, link.mtu)
 
     def _provider(self, segment: Segment) -> None:
         gateway = self._open(segment.gateway, forwarding=True)
         neighbour = self._open(segment.neighbour, forwarding=False)
         self._plug(segment.uplink_wire, self.host, gateway)
+        if self._live is not None and (link := self._live.link(segment.uplink_wire.near.link)):
+            gateway.run(_widen, segment.uplink_wire.far.link, link.mtu)
         self._plug(segment.wan_wire, gateway, self.internet)
         self._plug(segment.neighbour_wire, neighbour, gateway)
         neighbour.run(furnish.neighbour, segment)
@@ -126,7 +173,9 @@ class World:
     def _inner_hosts(self) -> list[tuple[Inner, Wire]]:
         everybody = (*self.scene.inner, *self.scene.stray)
         base = 4 * len(self.scene.segments)
-        names = free_link_names(self.scene.spec, len(everybody))
+        items = () if self._live is None else self._live.items
+        taken = [i.name for i in items if isinstance(i, Link)]
+        names = free_link_names(self.scene.spec, len(everybody), taken)
         placed = []
         for number, (inner, name) in enumerate(zip(everybody, names, strict=True), base):
             each = wire(number, name, LAN)
@@ -152,6 +201,13 @@ class World:
         # the end of the namespace, that would happen at some later time. The far one stays where
         # it is: the near one is a host's, who may move it.
         self._stack.callback(far.run, _delete, wire.far.link)
+
+
+def _widen(link: str, mtu: int | None) -> None:
+    """Let the far end of a wire take what the near one sends."""
+    with wires.rtnetlink() as rtnl:
+        rtnl.set_link(Link(link, mtu=mtu))
+        rtnl.set_up(link, up=True)
 
 
 def _delete(link: str) -> None:
