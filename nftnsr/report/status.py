@@ -126,7 +126,7 @@ def status_json(page: Page) -> dict[str, object]:
             {"namespace": name or None, "rule": rule_words(i)}
             for name, space in spaces
             for i in space.items
-            if isinstance(i, PolicyRule)
+            if isinstance(i, PolicyRule) and not i.by_kernel
         ],
         "proxied": [
             {"dev": i.dev, "address": str(i.address)}
@@ -197,7 +197,7 @@ def _routes(name: str, space: Namespace) -> Iterator[str]:
         if isinstance(item, Route):
             words = route_words(item).removesuffix(f" proto {item.protocol}")
             yield _at(name, words).text
-        elif isinstance(item, PolicyRule):
+        elif isinstance(item, PolicyRule) and not item.by_kernel:
             yield _at(name, f"rule {rule_words(item)}").text
         elif isinstance(item, Neighbour) and item.proxy:
             yield f"answers for {item.address} on {item.dev}"
