@@ -107,7 +107,7 @@ def _hops(router: Router, route: StaticRoute) -> tuple[Hop, ...]:
     assert dev is not None
     connected = {link.peer: link.router_addresses for link in router.links}
     connected |= {uplink.dev: uplink.connected for uplink in router.uplinks}
-    return (_hop(dev, route.via, connected[dev]),)
+    return (_hop(dev, route.via, connected.get(dev, ())),)
 
 
 def rules(router: Router) -> Iterator[PolicyRule]:

@@ -73,10 +73,44 @@ class Machine:
         """What is there of all that `scope` names."""
         there = self._look(scope)
         messages = under_own_names((*scope.identities, *scope.made), there)
-        peers = _veth_peers(messages, scope.links)
+        peers = self._peers(messages, scope.links)
         found = {n: self._namespace(n, scope, messages[n], peers) for n in there}
         parents = {m["index"]: m.get("ifname") for m in there[HOST].values()}
         return State({n: _upon(n, found[n], scope, messages[n], parents) for n in there})
+
+    def _peers(
+        self, messages: Mapping[str, Mapping[str, Message]], places: Collection[Place]
+    ) -> dict[Place, Place]:
+        """(namespace, name) -> that of its veth peer, for the ends that both lie in `messages`.
+
+        A veth tells its peer's index, and the number of its namespace: that is asked only where
+        several ends have the same indices.
+        """
+        ends = {
+            (space, name): (message["index"], message.get("link"))
+            for space, links in messages.items()
+            for name, message in links.items()
+            if (space, name) in places and kind(message) == "veth"
+        }
+        peers = {}
+        for one, (index, link_index) in ends.items():
+            alike = [p for p, found in ends.items() if found == (link_index, index)]
+            alike = [p for p in alike if p[0] != one[0]]
+            if len(alike) > 1:
+                number = messages[one[0]][one[1]].get("link_netnsid")
+                alike = [p for p in alike if self._number(one[0], p[0]) == number]
+            if alike:
+                peers[one] = alike[0]
+        return peers
+
+    def _number(self, namespace: str, other: str) -> int | None:
+        """The number by which links of a namespace name another one."""
+        found: list[int | None] = []
+        self._rooms.with_descriptor(
+            other,
+            lambda fd: found.append(self._rtnl(namespace, lambda r: r.namespace_number(fd))),
+        )
+        return found[0]
 
     def uplinks(self, scope: Scope) -> dict[str, Place]:
         """Where the uplinks of `scope` are, and what they are called there; some may be gone."""
@@ -90,7 +124,7 @@ class Machine:
         named = [n for n in sorted(scope.namespaces) if n in namespaces.names()]
         there = {name: self._rooms.run(name, _links) for name in (HOST, *named)}
         # Somebody else's namespace of a router's name is as good as none: never looked into.
-        there = {n: m for n, m in there.items() if n == HOST or self._is_routers(n, m, scope)}
+        there = {n: m for n, m in there.items() if scope.shares(n) or self._is_routers(n, m, scope)}
         for one in scope.identities:
             for name in sorted(one.places - there.keys()):
                 if whereabouts(one, there) is None and self._find(name, one, scope, there[HOST]):
@@ -239,15 +273,17 @@ class Machine:
     def link_names(self, namespace: str = HOST) -> frozenset[str]:
         return frozenset(self._rooms.run(namespace, _links))
 
-    def routes_in_the_way(self, wanted: Namespace, devs: Collection[str]) -> tuple[Route, ...]:
-        """The host's routes in the places of wanted ones that lead over none of `devs`."""
+    def routes_in_the_way(
+        self, namespace: str, wanted: Namespace, devs: Collection[str]
+    ) -> tuple[Route, ...]:
+        """The routes there in the places of wanted ones that lead over none of `devs`."""
         places = {i.place for i in wanted.items if isinstance(i, Route)}
 
         def read(furniture: Furniture) -> tuple[Route, ...]:
             names = {m["index"]: d for d, m in furniture.rtnetlink.links().items()}
             return tuple(furniture.rtnetlink.routes(names))
 
-        there = self._rooms.run(HOST, read)
+        there = self._rooms.run(namespace, read)
         return tuple(r for r in there if r.place in places and not r.devs & set(devs))
 
     def _normal(self, name: str, space: Namespace) -> Namespace:
@@ -264,7 +300,8 @@ class Machine:
         items = self._rooms.run(name, lambda f: tuple(survey.read(f)))
         strangers = self._rooms.run(name, lambda f: tuple(survey.strangers(f)))
         nameless = self._rooms.nameless(name)
-        return Namespace((*survey.nouns(), *items), nameless, strangers)
+        foreign = name in scope.foreign
+        return Namespace((*survey.nouns(), *items), nameless, strangers, foreign)
 
     # -- performing ------------------------------------------------------------------------
 
@@ -374,28 +411,6 @@ def _links(furniture: Furniture) -> dict[str, Message]:
 
 def _is_ours(links: Mapping[str, Message]) -> bool:
     return "lo" in links and links["lo"].get("ifalias") == OURS
-
-
-def _veth_peers(
-    messages: dict[str, dict[str, Message]], places: Collection[Place]
-) -> dict[Place, Place]:
-    """(namespace, name) -> that of its veth peer, for the ends that both lie in `messages`.
-
-    A veth tells its peer's index, not its namespace; two ends that name each other's index and
-    lie in different namespaces are taken for a pair.
-    """
-    ends = {
-        (space, name): (message["index"], message.get("link"))
-        for space, links in messages.items()
-        for name, message in links.items()
-        if (space, name) in places and kind(message) == "veth"
-    }
-    return {
-        one: other
-        for one, (index, link_index) in ends.items()
-        for other, (other_index, other_link) in ends.items()
-        if one[0] != other[0] and (index, link_index) == (other_link, other_index)
-    }
 
 
 def _upon(

@@ -26,7 +26,7 @@ from nftnsr.kernel.netlink import NETLINK_NETFILTER, NETLINK_ROUTE, attribute, a
 from nftnsr.kernel.setns import cookie, enter
 
 View = dict[str, dict[str, list[str]]]
-"""What to read: namespace -> kind -> names; the host's is ""."""
+"""What to read: namespace -> kind -> names; the host's is "". Of nftnsr's own it is all links."""
 
 HOST = ""
 
@@ -95,14 +95,15 @@ def loaded(paths: Iterable[str]) -> str:
 def kernel(view: View) -> str:
     """What the kernel says, in the host (the caller's namespace) and in the others of `view`."""
     with open(_BOOT_ID) as file:
-        found: list[object] = [file.read(), _host(view[HOST])]
+        found: list[object] = [file.read(), _shared(view[HOST])]
     trouble: list[Exception] = []
 
     def visit() -> None:
         try:
             for name in sorted(view.keys() - {HOST}):
                 enter(f"{_NETNS}/{name}")
-                found.append((name, _router(view[name])))
+                look = view[name]
+                found.append((name, _shared(look) if "links" in look else _own(look)))
         except Exception as error:
             trouble.append(error)
 
@@ -115,7 +116,7 @@ def kernel(view: View) -> str:
     return digest(found)
 
 
-def _router(look: dict[str, list[str]]) -> object:
+def _own(look: dict[str, list[str]]) -> object:
     """All of a namespace that is nftnsr's own."""
     return (
         cookie(),
@@ -129,8 +130,11 @@ def _router(look: dict[str, list[str]]) -> object:
     )
 
 
-def _host(look: dict[str, list[str]]) -> object:
-    """Of the host what concerns the links of `look`: others come and go all the time."""
+def _shared(look: dict[str, list[str]]) -> object:
+    """Of the host, and of others' namespaces, what concerns the links of `look`.
+
+    What else there is comes and goes all the time.
+    """
     names = {name.encode() + b"\0" for name in look["links"]}
     hardware = {bytes.fromhex(mac.replace(":", "")) for mac in look["macs"]}
     tables = {name.encode() + b"\0" for name in look["tables"]}
@@ -171,7 +175,7 @@ def _host(look: dict[str, list[str]]) -> object:
 
 
 def _may_concern(head: bytes, found: dict[int, bytes], indices: set[int]) -> bool:
-    """Routes over other links only matter where they compete with the host's default routes."""
+    """Routes over other links only matter where they compete with default routes of ours."""
     (length,) = _MORE_THAN_DEFAULT.unpack_from(head)
     over = found.get(_RTA_OIF)
     return not length or over is None or int.from_bytes(over, sys.byteorder) in indices

@@ -35,6 +35,8 @@ class Scope:
     """By what the uplinks are known, whatever they are called by now."""
     remembered: frozenset[str] = frozenset()
     """Namespaces in which routers lived before."""
+    foreign: frozenset[str] = frozenset()
+    """Those of `namespaces` that are somebody else's: there only what is nftnsr's is looked at."""
 
     @classmethod
     def of(cls, *states: State) -> Scope:
@@ -56,7 +58,14 @@ class Scope:
             rules=frozenset((n, i) for n, i in pairs if isinstance(i, PolicyRule)),
             parked=frozenset(i for i in addresses if i.label == PARKED),
             identities=known,
+            foreign=frozenset(
+                n for s in states for n, space in s.namespaces.items() if space.foreign
+            ),
         )
+
+    def shares(self, namespace: str) -> bool:
+        """Whether a namespace is others', too: the host's, or somebody else's."""
+        return namespace == HOST or namespace in self.foreign
 
     @property
     def made(self) -> frozenset[Identity]:

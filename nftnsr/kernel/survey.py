@@ -68,13 +68,13 @@ class Survey:
             yield from (a for a in there if a.key in parked and a.label == PARKED)
         yield from (r for r in routes if self._concerns(r) and not kept_by_kernel(r, addresses))
         yield from rtnetlink.neighbours(devs)
-        # The namespace of a router is nftnsr's own; the host is shared with other routers.
-        rules, name = rtnetlink.rules(), self.name
-        yield from (r for r in rules if name != HOST or (name, r) in scope.rules)
+        # The namespace of a router is nftnsr's own; others are shared with other routers.
+        rules, name, shared = rtnetlink.rules(), self.name, scope.shares(self.name)
+        yield from (r for r in rules if not shared or (name, r) in scope.rules)
 
     def strangers(self, furniture: Furniture) -> Iterator[Item]:
         """The links and tables of a router's namespace that somebody else put there."""
-        if self.name == HOST:
+        if self.scope.shares(self.name):
             return
         mine = {*self.mine, *OF_THE_KERNEL}
         yield from (link(m, d, None, None) for d, m in self.links.items() if d not in mine)
@@ -101,8 +101,8 @@ class Survey:
         return routes, addresses
 
     def _concerns(self, route: Route) -> bool:
-        """Of the host's routes those over links of ours, or that are looked for by themselves."""
-        if self.name == HOST:
+        """Of others' routes those over links of ours, or that are looked for by themselves."""
+        if self.scope.shares(self.name):
             return is_made(route) and (bool(route.devs & self.mine.keys()) or
                                        route in self.scope.routes)  # fmt: skip
         return is_made(route)

@@ -32,6 +32,7 @@ from .model import (
     Uplink,
 )
 from .problems import Path
+from .words import quoted
 
 T = TypeVar("T", covariant=True)
 
@@ -60,8 +61,10 @@ class Many(Generic[T]):
 
 
 @frozen
-class HostDraft:
+class InnerDraft:
     path: Path
+    name: str
+    namespace: At[str | None] | None  # of None: the host; None: it could not be read
     interface: At[str] | None
     peer: At[str] | None  # the router's end
     addresses: Many[Interface]
@@ -72,9 +75,26 @@ class HostDraft:
     default_route: bool | None
     settings: Mapping[str, Any]  # what is written of the keys that the model has defaults for
 
+    @property
+    def far(self) -> str:
+        """Where the far end is, in words."""
+        name = None if self.namespace is None else self.namespace.value
+        return "the host" if name is None else f"namespace {quoted(name)}"
+
+    @property
+    def whose(self) -> str:
+        """As in `the host's end`."""
+        return f"{self.far}'s"
+
+    @property
+    def noun(self) -> str:
+        """As in `host address`."""
+        return "host" if self.far == "the host" else "far"
+
     def finished(self) -> Inner:
         assert self.interface is not None
         return Inner(
+            name=self.name,
             interface=self.interface.value,
             addresses=self.addresses.values,
             router_addresses=self.router_addresses.values,
@@ -150,7 +170,8 @@ class RouterDraft:
     rules: Many[RoutingRule]
     neighbours: Many[StaticNeighbour]
     sysctls: Many[Setting]
-    host: HostDraft | None  # None: there is no such table, and that has been reported
+    host: InnerDraft | None  # None: there is no such table, and that has been reported
+    inner: Many[InnerDraft]
     filter: FilterDraft
     settings: Mapping[str, Any]
 
@@ -159,6 +180,16 @@ class RouterDraft:
         """Those of all uplinks."""
         items = tuple(item for uplink in self.uplinks for item in uplink.addresses)
         return Many(items, whole=all(uplink.addresses.whole for uplink in self.uplinks))
+
+    @property
+    def links(self) -> tuple[InnerDraft, ...]:
+        """The inner links that could be read, the host's first."""
+        first = () if self.host is None else (self.host,)
+        return (*first, *self.inner.values)
+
+    @property
+    def links_whole(self) -> bool:
+        return self.host is not None and self.inner.whole
 
     def finished(self) -> Router:
         assert self.host is not None
@@ -177,6 +208,7 @@ class RouterDraft:
             neighbours=self.neighbours.values,
             sysctls=tuple(sorted(self.sysctls.values, key=lambda setting: setting.path)),
             host=self.host.finished(),
+            inner=tuple(sorted((i.finished() for i in self.inner.values), key=lambda i: i.name)),
             filter=self.filter.finished(),
             **self.settings,
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from . import filter, phrases, sysctls, translations, uplinks, values
-from .draft import HostDraft, Many, RouterDraft
+from . import filter, inner, phrases, sysctls, translations, uplinks, values
+from .draft import Many, RouterDraft
 from .forward_tables import Forwards
 from .keys import FILTER_KEYS, FORWARD_KEYS, HOST_KEYS, ROUTER_KEYS
-from .model import HOST_LINK_LOCAL, ROUTER_LINK_LOCAL, Forward, InboundIPv6
-from .problems import Fault, Path
+from .model import Forward, InboundIPv6
+from .problems import Fault
 from .routes import Routes
 from .table import Table, nearest
 from .values import Unreadable, unreadable
@@ -86,7 +86,8 @@ def _router(file: str, name: str, raw: object, faults: list[Fault]) -> RouterDra
         rules=table.texts("rules", phrases.rule),
         neighbours=table.texts("neighbours", phrases.neighbour),
         sysctls=sysctls.read(table),
-        host=None if host is None else _host((*path, "host"), host, faults),
+        host=None if host is None else inner.read_host((*path, "host"), host, faults),
+        inner=inner.read_further(table, faults),
         filter=filter.read((*path, "filter"), table.table("filter") or {}, faults),
         settings=table.settings,
     )
@@ -114,26 +115,3 @@ def _mss(value: object) -> bool | int:
     said = number(value) if isinstance(value, int) else kind_of(value)
     message = f"`mss_clamp` must be true, false or {first} to {last} bytes, not {said}"
     raise unreadable(message, "write mss_clamp = true or mss_clamp = 1452")
-
-
-def _host(path: Path, raw: dict[str, Any], faults: list[Fault]) -> HostDraft:
-    table = Table(raw, path, HOST_KEYS, faults, [(ROUTER_KEYS, header(path[1:3]))])
-    interface = table.text("interface", values.interface_name)
-    peer = interface
-    if "router_interface" in raw:
-        peer = table.setting("router_interface", values.interface_name, "")
-    table.number("mtu", *uplinks.MTUS)
-    table.setting("mac", values.mac, None)
-    table.number("table", 2**32 - 1, 1)
-    return HostDraft(
-        path=path,
-        interface=interface,
-        peer=peer,
-        addresses=table.texts("addresses", values.interface),
-        router_addresses=table.texts("router_addresses", values.interface),
-        networks=table.texts("networks", values.network),
-        link_local=table.setting("link_local", values.link_local, HOST_LINK_LOCAL),
-        router_link_local=table.setting("router_link_local", values.link_local, ROUTER_LINK_LOCAL),
-        default_route=table.flag("default_route"),
-        settings=table.settings,
-    )

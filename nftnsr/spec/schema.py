@@ -19,6 +19,7 @@ from .keys import (
     FORWARD_KEYS,
     FURTHER_KEYS,
     HOST_KEYS,
+    INNER_KEYS,
     MADE_KEYS,
     ROUTE_KEYS,
     ROUTER_KEYS,
@@ -59,6 +60,7 @@ _PAIRS: Final = r"(\s+\S+\s+\S+)*"
 _UPLINK_NAME: Final = "^[A-Za-z][A-Za-z0-9_-]{0,30}$"
 _PATTERNS: Final = {
     "interface": r'[^\s/:%"*\\]{1,15}',
+    "namespace": r'[^-\s/"\\][^\s/"\\]{0,254}',
     "address with prefix length": f"{_IP}{_LENGTH}",
     "address": _IP,
     "network": f"{_IP}{_LENGTH}",
@@ -164,6 +166,10 @@ def _value(key: Key) -> Schema:
             return _array({"anyOf": [_string("forward"), _table(FORWARD_KEYS, Forward)]})
         case Kind.HOST:
             return _table(HOST_KEYS, Inner)
+        case Kind.INNER:
+            return {"type": "object", "additionalProperties": _table(INNER_KEYS, Inner)}
+        case Kind.NAMESPACE:
+            return _string("namespace")
         case Kind.FILTER:
             return _table(FILTER_KEYS, Filter)
         case Kind.FLAG:

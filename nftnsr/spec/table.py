@@ -81,6 +81,10 @@ class Table:
     def is_array(self, key: str) -> bool:
         return isinstance(self._raw.get(key), list)
 
+    def is_table(self, key: str) -> bool:
+        """Whether it is one, or is not written."""
+        return isinstance(self._raw.get(key, {}), dict)
+
     def _mistyped(self, key: str, wanted: str, value: object, hint: str | None = None) -> None:
         message = f"`{key}` must be {wanted}, not {kind_of(value)}"
         self.fault(key, message, hint or f"write {self._keys[key].line}")

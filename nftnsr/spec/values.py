@@ -229,17 +229,26 @@ def _forbidden(character: str) -> bool:
 
 def router_name(text: str) -> str:
     """A name that a namespace's file and a command line can bear."""
+    return _file_name(text, "router")
+
+
+def namespace_name(text: str) -> str:
+    """The name of a namespace of somebody else's, of the same kind."""
+    return _file_name(text, "namespace")
+
+
+def _file_name(text: str, of: str) -> str:
     if not text:
-        raise unreadable("a router's name cannot be empty")
+        raise unreadable(f"a {of}'s name cannot be empty")
     if len(text.encode()) > 255:
-        raise unreadable("the router's name is longer than 255 bytes")
+        raise unreadable(f"the {of}'s name is longer than 255 bytes")
     if text in (".", ".."):
-        raise unreadable(f"{quoted(text)} cannot be a router's name")
+        raise unreadable(f"{quoted(text)} cannot be a {of}'s name")
     if text.startswith("-"):
-        raise unreadable(f'router name {quoted(text)} begins with "-"')
+        raise unreadable(f'{of} name {quoted(text)} begins with "-"')
     bad = next((c for c in text if c in '/"\\' or c.isspace() or not c.isprintable()), None)
     if bad is not None:
-        raise unreadable(f"router name {quoted(text)} contains {quoted(bad)}")
+        raise unreadable(f"{of} name {quoted(text)} contains {quoted(bad)}")
     return text
 
 

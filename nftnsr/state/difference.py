@@ -81,14 +81,16 @@ def difference(wanted: State, observed: State, ours: State = _NOTHING) -> tuple[
     """
     found: list[Difference] = []
     for name in sorted({HOST, *wanted.namespaces, *observed.namespaces}):
-        if name not in wanted and name != HOST:
+        # The host's, and somebody else's, is neither made nor ended, whatever is wanted of it.
+        own = name != HOST and not (wanted[name].foreign or observed[name].foreign)
+        if own and name not in wanted:
             found += (Remove(name, link) for link in _lodgers(observed[name]))
             # Others end with their namespace, in the kernel's own time: one upon the host's
             # interface holds its MAC until then.
             found += (Remove(name, link) for link in _upon_the_host(observed[name]))
             found.append(RemoveNamespace(name))
             continue
-        if name not in observed and name != HOST:
+        if own and name not in observed:
             found.append(AddNamespace(name))
         # A name that was given back does no harm: nothing ever wants to take it away again.
         if (path := observed[name].nameless) is not None and wanted[name].nameless is None:

@@ -31,6 +31,7 @@ def unmanaged(wanted: State, observed: State, ours: State = _NOTHING) -> tuple[U
     return tuple(
         Unmanaged(name, item, _before(item, wanted[name].items))
         for name in sorted(wanted.namespaces.keys() & observed.namespaces.keys() - {HOST})
+        if not wanted[name].foreign
         for item in (*_foreign(wanted, observed, name), *observed[name].strangers)
         if (name, item.key) not in told
     )

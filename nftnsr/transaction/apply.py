@@ -65,7 +65,8 @@ def take_down(machine: Machine, kept: Iterable[Record], terms: Terms | None = No
     if in_the_way := obstacles_to_end(machine, kept, found):
         raise Refused(in_the_way)
     lost = lost_uplinks(kept, found)
-    endings = [Ending.of(machine, name) for name in found.namespaces if name != HOST]
+    own = (n for n, space in found.namespaces.items() if n != HOST and not space.foreign)
+    endings = [Ending.of(machine, name) for name in own]
     outcome = transact(machine, intent, found, terms)
     remarks = (*about_lost(lost), *about_lasting(intent.records, lost), *about_ends(endings))
     return evolve(outcome, remarks=remarks)

@@ -72,8 +72,8 @@ def _key(element: str) -> str:
 
 
 def _is_uplink(link: Link, host: Namespace) -> bool:
-    """Whether it is no end of the veth pair to the host: the other end of an uplink is bridged."""
-    other = None if link.peer is None else host.link(link.peer[1])
+    """Whether it is no end of an inner link: the other end of an uplink is in the host's bridge."""
+    other = host.link(link.peer[1]) if link.peer is not None and link.peer[0] == HOST else None
     return link.peer is None or bool(other and other.master)
 
 

@@ -3,7 +3,7 @@
     0  namespaces, their sysctls, the ruleset (it names interfaces, so it loads before they exist)
     1  the veth pair: made, addressed, up
     2  the short burst: the uplink moves, gets its addresses, comes up, gets its routes
-    3  the host's routes
+    3  the routes of the host, and of namespaces that are somebody else's
     4  what is left over: links and namespaces that go
 
 What a handover needs is there before the burst, and goes after it; connection tracking forgets
@@ -156,7 +156,7 @@ class _Planner:
         assert link.peer is not None
         other = self.wanted[link.peer[0]].link(link.peer[1])
         assert other is not None
-        if name == HOST:
+        if self._is_shared(name):
             return op.CreateVeth(link.peer[0], other, link)
         return op.CreateVeth(name, link, other)
 
@@ -247,8 +247,11 @@ class _Planner:
                 ranks = ((_BURST, _MAKE), (_HOST, _END)) if name == HOST else ((_SETUP, _END),)
                 yield from ((*rank, forget) for rank in ranks)
 
+    def _is_shared(self, name: str) -> bool:
+        return name == HOST or self.wanted[name].foreign or self.observed[name].foreign
+
     def _stage(self, name: str, item: Item) -> int:
-        if name == HOST and isinstance(item, Route | PolicyRule):
+        if self._is_shared(name) and isinstance(item, Route | PolicyRule):
             return _HOST
         devs = _devs(item)
         if isinstance(item, Sysctl) and item.path.startswith("net/netfilter/"):

@@ -11,7 +11,7 @@ from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.modules import missing_translator
 from nftnsr.report.words import namespace_words, sysctl_name
 from nftnsr.spec.model import MadeUplink, Router, Spec, Uplink
-from nftnsr.state.model import HOST, RT_MAIN, Link, State, Sysctl
+from nftnsr.state.model import HOST, RT_MAIN, Link, Route, State, Sysctl
 from nftnsr.transaction import records
 
 
@@ -38,7 +38,7 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
             f"{found[name].nameless}, and another one is called so",
             f"delete that one (ip netns del {name}), or give it another name",
         )
-    elif machine.exists(name) and name not in found:
+    elif machine.exists(name) and (name not in found or found[name].foreign):
         yield Obstacle(
             f"network namespace {name} exists and nftnsr did not make it",
             f"give the router another name, or look into it (ip -n {name} link) and delete it",
@@ -55,9 +55,14 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
             yield _no_uplink(machine, router, uplink)
         yield from _enslaved(uplink.dev, found)
         yield from name_taken(machine, uplink.dev, found, name)
-    for space in (HOST, name):
-        yield from _taken(machine, router, space, wanted, found)
-    yield from _routes(machine, router, wanted, found)
+    places = dict.fromkeys(link.namespace or HOST for link in router.links)
+    for place in places:
+        if place != HOST and (unusable := _unusable(machine, router, place)):
+            yield unusable
+            continue
+        yield from _taken(machine, router, place, wanted, found)
+        yield from _routes(machine, router, place, wanted, found)
+    yield from _taken(machine, router, name, wanted, found)
 
 
 def _settings(machine: Machine, router: Router) -> Iterator[Obstacle]:
@@ -151,41 +156,67 @@ def ip_words(namespace: str, found: State) -> str:
     return f"ip -n {quote(namespace)}" if path is None else f"nsenter --net={path} ip"
 
 
+def _unusable(machine: Machine, router: Router, place: str) -> Obstacle | None:
+    """Why no inner link can lead to a namespace that should be somebody else's."""
+    if not machine.exists(place):
+        fact = f"there is no network namespace {place}"
+        repair = f"make it (ip netns add {quote(place)}), or take out what leads there"
+    elif machine.is_ours(place):
+        fact = f"network namespace {place} is that of a router"
+        repair = "name one of somebody else's"
+    elif machine.identity(place) == machine.identity(HOST):
+        fact, repair = f"network namespace {place} is the host's own", "leave `namespace` out"
+    else:
+        return None
+    return Obstacle(f'router "{router.name}": {fact}', repair)
+
+
+def _table(router: Router, space: str, dev: str | None) -> str:
+    """The table of a spec that speaks of a link of ours in a namespace."""
+    for link in router.inner:
+        if (space, dev) in ((link.namespace or HOST, link.interface), (router.name, link.peer)):
+            return f"[router.{router.name}.inner.{link.name}]"
+    return f"[router.{router.name}.host]"
+
+
 def _taken(
     machine: Machine, router: Router, space: str, wanted: State, found: State
 ) -> Iterator[Obstacle]:
     """An interface of a name that nftnsr would give, made by somebody else."""
     there = machine.link_names(space) if space in found or space == HOST else frozenset()
     for item in wanted[space].items:
-        if (
-            not isinstance(item, Link)
-            or not item.made
-            or (item.peer is not None and item.peer[0] not in (HOST, router.name))
-        ):
+        if not isinstance(item, Link) or not item.made:
             continue
+        if space != router.name and item.peer is not None and item.peer[0] != router.name:
+            continue  # another router's
         if item.name in there and found[space].link(item.name) is None:
             where = "on this host" if space == HOST else f"in namespace {space}"
             yield Obstacle(
                 f"interface {item.name} exists already {where} and nftnsr did not make it",
-                f"choose another `interface` in [router.{router.name}.host], or delete that one",
+                f"choose another `interface` in {_table(router, space, item.name)}, or delete that "
+                "one",
                 foreign=True,
             )
 
 
-def _routes(machine: Machine, router: Router, wanted: State, found: State) -> Iterator[Obstacle]:
-    """A default route of the host, over another link, that ours would replace."""
+def _routes(
+    machine: Machine, router: Router, place: str, wanted: State, found: State
+) -> Iterator[Obstacle]:
+    """A default route there, over another link, that ours would replace."""
     links = {
-        dev for s in (wanted, found) for i in s[HOST].items if isinstance(i, Link)
+        dev for s in (wanted, found) for i in s[place].items if isinstance(i, Link)
         for dev in (i.name, i.called)
     }  # fmt: skip
-    for route in machine.routes_in_the_way(
-        wanted[HOST], links | {uplink.dev for uplink in router.uplinks}
-    ):
+    links |= {uplink.dev for uplink in router.uplinks} if place == HOST else set()
+    who = "the host" if place == HOST else namespace_words(place)
+    for route in machine.routes_in_the_way(place, wanted[place], links):
         over = f" over {', '.join(sorted(route.devs))}" if route.devs else ""
         main = route.table == RT_MAIN
         where = "" if main else f" in table {route.table}"
         instead = "set default_route = false" if main else "write another `table`"
+        ours = (i for i in wanted[place].items if isinstance(i, Route) and i.place == route.place)
+        devs = (dev for each in ours for dev in sorted(each.devs))
         yield Obstacle(
-            f"the host has a route {route.destination}{over}{where} of the same metric",
-            f"give it a metric, or {instead} in [router.{router.name}.host]",
+            f"{who} has a route {route.destination}{over}{where} of the same metric",
+            f"give it a metric, or {instead} in {_table(router, place, next(devs, None))}",
         )

@@ -97,14 +97,15 @@ def view(scope: Scope) -> View:
     spaces = (HOST, *sorted(scope.namespaces))
     settings = {name: sorted(p for n, p in scope.sysctls if n == name) for name in spaces}
     known = {mac for one in scope.identities for mac in (*one.macs, one.permanent) if mac}
-    host = {
-        "links": sorted(dev for name, dev in scope.links if name == HOST),
-        "macs": sorted(known | {mac for name, _, mac in scope.macs if name == HOST}),
-        "tables": sorted(table for name, _, table in scope.tables if name == HOST),
-        "labels": [PARKED],
-    }
     look: View = {name: {"sysctls": paths} for name, paths in settings.items()}
-    look[HOST] |= host
+    for space in filter(scope.shares, spaces):
+        uplinks = known if space == HOST else set()
+        look[space] |= {
+            "links": sorted(dev for name, dev in scope.links if name == space),
+            "macs": sorted(uplinks | {mac for name, _, mac in scope.macs if name == space}),
+            "tables": sorted(table for name, _, table in scope.tables if name == space),
+            "labels": [PARKED],
+        }
     return look
 
 

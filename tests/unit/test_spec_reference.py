@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from nftnsr.spec.keys import HOST_KEYS, MADE_KEYS, ROUTER_KEYS
+from nftnsr.spec.keys import HOST_KEYS, INNER_KEYS, MADE_KEYS, ROUTER_KEYS
 from nftnsr.spec.reference import Row, Section, reference, toml
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -24,6 +24,7 @@ def test_reference_has_every_key_in_its_table() -> None:
     assert found["[router.NAME]"] == list(ROUTER_KEYS)
     assert found["[router.NAME.host]"] == list(HOST_KEYS)
     assert found["a table in uplink of [router.NAME]"] == list(MADE_KEYS)
+    assert found["[router.NAME.inner.NAME]"] == list(INNER_KEYS)
 
 
 def test_types_are_in_words() -> None:

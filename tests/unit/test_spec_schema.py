@@ -15,6 +15,7 @@ from nftnsr.spec.keys import (
     FORWARD_KEYS,
     FURTHER_KEYS,
     HOST_KEYS,
+    INNER_KEYS,
     MADE_KEYS,
     ROUTE_KEYS,
     ROUTER_KEYS,
@@ -61,13 +62,14 @@ def test_schema_is_valid() -> None:
         (
             ROUTER_KEYS,
             (Router, Uplink),
-            {"name", "address_options", "made", "metric", "mark", "networks", "inner"},
+            {"name", "address_options", "made", "metric", "mark", "networks"},
         ),
         (FURTHER_KEYS, (Uplink,), {"name", "address_options", "made"}),
         (MADE_KEYS, (MadeUplink,), set()),
         (ROUTE_KEYS, (StaticRoute,), set()),
         (ADDRESS_KEYS, (AddressOptions,), set()),
         (HOST_KEYS, (Inner,), {"name", "namespace"}),
+        (INNER_KEYS, (Inner,), {"name"}),
         (FORWARD_KEYS, (Forward,), set()),
     ],
 )

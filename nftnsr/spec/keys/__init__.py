@@ -7,6 +7,7 @@ from .address import ADDRESS_KEYS
 from .filter import FILTER_KEYS
 from .forward import FORWARD_KEYS
 from .host import HOST_KEYS
+from .inner import INNER_KEYS
 from .key import Key, Kind
 from .made import MADE_KEYS
 from .route import ROUTE_KEYS
@@ -21,6 +22,7 @@ __all__ = [
     "FORWARD_KEYS",
     "FURTHER_KEYS",
     "HOST_KEYS",
+    "INNER_KEYS",
     "MADE_KEYS",
     "ROUTER_KEYS",
     "ROUTE_KEYS",

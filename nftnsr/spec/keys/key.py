@@ -24,6 +24,8 @@ class Kind(Enum):
     SOURCES = auto()
     FORWARDS = auto()
     HOST = auto()
+    INNER = auto()
+    NAMESPACE = auto()
     FILTER = auto()
     FLAG = auto()
     COUNT = auto()

@@ -31,6 +31,13 @@ ROUTER_KEYS: Final = by_name(
         required=True,
     ),
     Key(
+        "inner",
+        Kind.INNER,
+        "Further links behind the router, by name: veth pairs to namespaces of somebody else's, or "
+        "to the host.",
+        '{ vm1 = { namespace = "vm1", interface = "eth0", addresses = ["fd00:43::2/64"] } }',
+    ),
+    Key(
         "strict",
         Kind.FLAG,
         "Whether what others put into the namespace is drift: routes, addresses, neighbours and "

@@ -14,6 +14,7 @@ from . import (
     forwards,
     links,
     machine,
+    places,
     routes,
     translations,
     untranslated,
@@ -37,5 +38,6 @@ def router_faults(router: RouterDraft) -> Iterator[Fault]:
 
 
 def machine_faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
-    """What keeps routers from living on one machine."""
+    """What keeps routers, and what they lead to, from living on one machine."""
     yield from machine.faults(routers)
+    yield from places.faults(routers)

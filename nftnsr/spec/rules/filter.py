@@ -9,6 +9,7 @@ from ..draft import At, RouterDraft
 from ..model import Address, Blocklist, Egress, Network, Service
 from ..problems import Fault
 from ..words import quoted
+from .behind import Behind
 from .overlaps import bounds
 from .uplink import owned
 
@@ -53,7 +54,10 @@ def _logs(router: RouterDraft) -> Iterator[Fault]:
 
 def _inbound(router: RouterDraft) -> Iterator[Fault]:
     closed = router.settings.get("forward_filter", True)
-    behind = router.host.networks if router.host is not None else None
+    behind = Behind(router)
+    # What the host has of its own is open, or closed, by `inbound_ipv6`.
+    inner = [network for link in router.links for network in link.networks.values]
+    inner += [i.network for link in router.inner.values for i in link.addresses.values]
     for item in router.filter.inbound:
         network = item.value
         if not closed:
@@ -63,9 +67,9 @@ def _inbound(router: RouterDraft) -> Iterator[Fault]:
         elif network.version == 4:
             hint = "what comes in over IPv4 is what `forward` names"
             yield Fault(item.path, f"network {network} is not an IPv6 one", hint)
-        elif behind is not None and behind.whole and not _within(network, behind.values):
-            hint = "add it to `networks` of the host"
-            yield Fault(item.path, f"network {network} is not behind the host", hint)
+        elif behind.whole and not _within(network, inner):
+            hint = f"add it to `networks` of {behind.of}"
+            yield Fault(item.path, f"network {network} is not behind {behind.whom}", hint)
 
 
 def _input(router: RouterDraft) -> Iterator[Fault]:
@@ -130,13 +134,10 @@ def _egress_hint(one: Egress, other: Egress) -> str:
 
 
 def _source(router: RouterDraft, item: At[Egress]) -> Iterator[Fault]:
-    host, source = router.host, item.value.source
-    if host is None or not (host.networks.whole and host.addresses.whole):
-        return
-    inside = (*host.networks.values, *(i.network for i in host.addresses.values))
-    if not _within(source, inside):
-        message = f"nothing goes out from {source}: it is not behind the host"
-        yield Fault(item.path, message, "add it to `networks` of the host")
+    source, behind = item.value.source, Behind(router)
+    if behind.whole and not behind.holds(source):
+        message = f"nothing goes out from {source}: it is not behind {behind.whom}"
+        yield Fault(item.path, message, f"add it to `networks` of {behind.of}")
 
 
 def _within(network: Network, others: Sequence[Network]) -> bool:

@@ -8,13 +8,13 @@ from typing import Final
 
 from attrs import evolve
 
-from ..draft import At, HostDraft, RouterDraft
+from ..draft import At, RouterDraft
 from ..model import Address, Forward, Network, Ports, Protocol, Target
 from ..problems import Fault
 from ..words import family, family_of, quoted
 from .behind import Behind
 from .overlaps import Area, clashing, merged
-from .uplink import owned
+from .uplink import is_far, owned
 
 # Every sender on the uplink's side is the number of an address. What is behind the router is one
 # sender more, with a number before them all: hairpin lets it use a forward whatever `from` says.
@@ -32,7 +32,7 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
         yield from _unreachable(router, common)
     if router.addresses.whole:
         yield from _addresses(router)
-    yield from _targets(router, host)
+    yield from _targets(router)
     yield from _repeated_sources(router)
     yield from _clashes(router, common)
 
@@ -135,10 +135,9 @@ def _repeated_sources(router: RouterDraft) -> Iterator[Fault]:
                 yield Fault((*path, index), f"source {source} is given twice", also=(*path, first))
 
 
-def _targets(router: RouterDraft, host: HostDraft) -> Iterator[Fault]:
-    behind = Behind(host)
-    own = {item.value.ip: item for item in owned(router) if item.path[4:5] != ("addresses",)}
-    known = host.networks.whole and host.addresses.whole
+def _targets(router: RouterDraft) -> Iterator[Fault]:
+    behind = Behind(router)
+    own = {item.value.ip: item for item in owned(router) if not is_far(item)}
     for place in (place for item in router.forward for place in targets(item)):
         target = place.value.address
         if target is None:
@@ -147,9 +146,9 @@ def _targets(router: RouterDraft, host: HostDraft) -> Iterator[Fault]:
             message = f"target {target} is the router's own address"
             hint = "leave the target out to reach the host"
             yield Fault(place.path, message, hint, also=own[target].path)
-        elif known and target not in behind:
-            message = f"target {target} is not behind the host"
-            hint = f'add its network to `networks` of the host, such as "{_around(target)}"'
+        elif behind.whole and target not in behind:
+            message = f"target {target} is not behind {behind.whom}"
+            hint = f'add its network to `networks` of {behind.of}, such as "{_around(target)}"'
             yield Fault(place.path, message, hint)
 
 

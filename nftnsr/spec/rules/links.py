@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ..draft import HostDraft, RouterDraft, UplinkDraft
+from ..draft import InnerDraft, RouterDraft, UplinkDraft
 from ..problems import Fault, Path
 from ..words import quoted
 
@@ -21,20 +21,20 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
         yield from _made(uplink)
     yield from _altnames(router)
     yield from _sysctls(router)
-    if router.host is not None:
-        yield from _mtu(router.host.path, router.host.settings)
+    for link in router.links:
+        yield from _mtu(link.path, link.settings)
     yield from _macs(router)
 
 
 def _macs(router: RouterDraft) -> Iterator[Fault]:
-    sides: list[UplinkDraft | HostDraft] = [*router.uplinks]
-    sides += [] if router.host is None else [router.host]
-    seen: dict[str, Path] = {}
+    seen: dict[str, UplinkDraft | InnerDraft] = {}
+    sides: list[UplinkDraft | InnerDraft] = [*router.uplinks, *router.links]
     for side in sides:
         mac = side.settings.get("mac")
-        if mac is not None and seen.setdefault(mac, side.path) != side.path:
-            also = (*seen[mac], "mac")
-            yield Fault((*side.path, "mac"), f"MAC address {mac} is the uplink's, too", also=also)
+        if mac is not None and (first := seen.setdefault(mac, side)) is not side:
+            whose = "the uplink's" if first in router.uplinks else "another inner link's"
+            path, also = (*side.path, "mac"), (*first.path, "mac")
+            yield Fault(path, f"MAC address {mac} is {whose}, too", also=also)
 
 
 def _options(uplink: UplinkDraft) -> Iterator[Fault]:
@@ -75,8 +75,9 @@ def _altnames(router: RouterDraft) -> Iterator[Fault]:
     for uplink in router.uplinks:
         if uplink.dev is not None:
             taken[uplink.dev.value] = uplink.dev.path
-    if router.host is not None and router.host.peer is not None:
-        taken[router.host.peer.value] = router.host.peer.path
+    for link in router.links:
+        if link.peer is not None:
+            taken[link.peer.value] = link.peer.path
     for name in (name for uplink in router.uplinks for name in uplink.altnames):
         first = taken.setdefault(name.value, name.path)
         if first is not name.path:
@@ -85,8 +86,9 @@ def _altnames(router: RouterDraft) -> Iterator[Fault]:
 
 
 def _sysctls(router: RouterDraft) -> Iterator[Fault]:
-    host = router.host
-    links = [*(uplink.dev for uplink in router.uplinks), None if host is None else host.peer]
+    links = [uplink.dev for uplink in router.uplinks]
+    links += [link.peer for link in router.links]
+    links += [] if router.links_whole else [None]
     known = {"all", "default", "lo", *(link.value for link in links if link is not None)}
     seen: dict[str, Path] = {}
     for item in router.sysctls:

@@ -9,7 +9,7 @@ from ..draft import At, RouterDraft
 from ..model import MAIN_TABLE, Address, Interface, Network, StaticRoute
 from ..problems import Fault, Path
 from ..words import family, quoted
-from .uplink import owned
+from .uplink import is_far, owned
 
 _METRIC = {4: 0, 6: 1024}  # what ip(8) gets when it names none
 _DEFAULT: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
@@ -42,10 +42,9 @@ def _no_family(path: Path, what: str, value: Network | Address) -> Fault:
 
 def _links(router: RouterDraft) -> list[str] | None:
     """The links of the router, the uplinks first; None where one could not be read."""
-    devs = (uplink.dev for uplink in router.uplinks)
-    ends = (*devs, None if router.host is None else router.host.peer)
+    ends = [*(uplink.dev for uplink in router.uplinks), *(link.peer for link in router.links)]
     links = [end.value for end in ends if end is not None]
-    return links if len(links) == len(router.uplinks) + 1 else None
+    return links if router.links_whole and len(links) == len(ends) else None
 
 
 def _dev(
@@ -55,37 +54,42 @@ def _dev(
     links = _links(router)
     if links is None:
         return
-    *outer, inner = [f"{link} (the uplink)" for link in links[:-1]] + [links[-1]]
+    uplinks = len(router.uplinks)
+    words = [f"{link} (the uplink)" for link in links[:uplinks]] + links[uplinks:]
     if dev is not None and dev not in links:
         message = f"{quoted(dev)} is no link of the router"
-        yield Fault(path, message, f"its links are {', '.join(outer)} and {inner}")
+        yield Fault(path, message, f"its links are {', '.join(words[:-1])} and {words[-1]}")
     elif dev is None and address is not None and not _connected(router, address):
         message = f"nothing says on which link of the router {address} is"
-        yield Fault(path, message, f"add dev {', dev '.join(outer)} or dev {inner}")
+        hint = f"{', dev '.join(words[:-1])} or dev {words[-1]}"
+        yield Fault(path, message, f"add dev {hint}")
 
 
 def _connected(router: RouterDraft, address: Address) -> bool:
     """Whether a prefix tells where `address` is; so it is for one that could not be read."""
     prefixes = list(_prefixes(router))
-    whole = router.addresses.whole and router.host and router.host.router_addresses.whole
-    return not whole or any(address in item.value.network for item in prefixes)
+    return not _ends_whole(router) or any(address in item.value.network for item in prefixes)
 
 
 def _prefixes(router: RouterDraft) -> Iterator[At[Interface]]:
     for uplink in router.uplinks:
         without = {o.value.interface for o in uplink.address_options if o.value.noprefixroute}
         yield from (item for item in uplink.addresses if item.value not in without)
-    if router.host is not None:
-        yield from router.host.router_addresses
+    for link in router.links:
+        yield from link.router_addresses
+
+
+def _ends_whole(router: RouterDraft) -> bool:
+    inner = router.links_whole and all(link.router_addresses.whole for link in router.links)
+    return router.addresses.whole and inner
 
 
 def _source(router: RouterDraft, item: At[StaticRoute]) -> Iterator[Fault]:
-    source, host = item.value.source, router.host
-    if source is None or host is None:
+    source = item.value.source
+    if source is None:
         return
-    mine = [*router.addresses, *host.router_addresses]
-    whole = router.addresses.whole and host.router_addresses.whole
-    if whole and source not in [each.value.ip for each in mine]:
+    mine = [*router.addresses, *(i for link in router.links for i in link.router_addresses)]
+    if _ends_whole(router) and source not in [each.value.ip for each in mine]:
         message = f"source {source} is no address of the router"
         own = ", ".join(str(e.value.ip) for e in mine if e.value.version == source.version)
         yield Fault(item.path, message, f"its addresses are {own}" if own else None)
@@ -121,10 +125,10 @@ def _implied(router: RouterDraft) -> Iterator[tuple[Place, Path, str]]:
     for item in _prefixes(router):
         if item.value.version == 4:
             yield place(item.value.network), item.path, "the connected route"
-    if router.host is not None:
-        for network in router.host.networks:
+    for link in router.links:
+        for network in link.networks:
             yield place(network.value), network.path, "the route"
-        for address in router.host.addresses:
+        for address in link.addresses:
             yield place(ip_network(address.value.ip)), address.path, "the route"
 
 
@@ -150,7 +154,7 @@ def _neighbours(router: RouterDraft, own: dict[Address, At[Interface]]) -> Itera
     seen: dict[tuple[Address, str | None], Path] = {}
     for item in router.neighbours:
         address, dev = item.value.address, item.value.dev
-        if address in own and own[address].path[3:5] != ("host", "addresses"):
+        if address in own and not is_far(own[address]):
             message = f"neighbour {address} is an address of the router itself"
             yield Fault(item.path, message, also=own[address].path)
         first = seen.setdefault((address, dev), item.path)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
-from ..draft import At, HostDraft, RouterDraft
+from ..draft import At, RouterDraft
 from ..model import Address, Helper, Network, SourceNat
 from ..problems import Fault
 from ..words import family, quoted
 from .behind import Behind
 from .overlaps import overlapping, stretches
-from .uplink import owned
+from .uplink import is_far, owned
 
 Place = At[object]
 
@@ -26,8 +26,7 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
     yield from _shared(router)
     yield from _sources(router)
     yield from _prefixes(router)
-    if router.host is not None:
-        yield from _not_behind(router, router.host)
+    yield from _not_behind(router)
 
 
 def _nobody_answers(router: RouterDraft) -> Iterator[Fault]:
@@ -159,24 +158,24 @@ def _prefixes(router: RouterDraft) -> Iterator[Fault]:
                 break
 
 
-def _not_behind(router: RouterDraft, host: HostDraft) -> Iterator[Fault]:
-    if not (host.networks.whole and host.addresses.whole):
+def _not_behind(router: RouterDraft) -> Iterator[Fault]:
+    behind = Behind(router)
+    if not behind.whole:
         return
-    behind = Behind(host)
-    own = {item.value.ip: item for item in owned(router) if item.path[4:5] != ("addresses",)}
+    own = {item.value.ip: item for item in owned(router) if not is_far(item)}
     for pair in router.one_to_one:
         inner = pair.value.inner
         if inner in own:
             message = f"{inner} is the router's own address"
             yield Fault(pair.path, message, "name a host inside", also=own[inner].path)
         elif inner not in behind:
-            message = f"{inner} is not behind the host"
-            yield Fault(pair.path, message, "add its network to `networks` of the host")
+            message = f"{inner} is not behind {behind.whom}"
+            yield Fault(pair.path, message, f"add its network to `networks` of {behind.of}")
     for each in (*router.snat, *router.prefix_translation):
         network = _inner(each.value)
         if not behind.overlaps(network):
-            message = f"nothing of {network} is behind the host"
-            yield Fault(each.path, message, "add it to `networks` of the host")
+            message = f"nothing of {network} is behind {behind.whom}"
+            yield Fault(each.path, message, f"add it to `networks` of {behind.of}")
 
 
 def _of_no_use(router: RouterDraft) -> Iterator[Fault]:

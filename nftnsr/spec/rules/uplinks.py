@@ -60,16 +60,15 @@ def _prefixes(router: RouterDraft) -> Iterator[Fault]:
 
 
 def _networks(router: RouterDraft, uplink: UplinkDraft) -> Iterator[Fault]:
-    host = router.host
-    if host is None or not (host.networks.whole and host.addresses.whole):
+    behind = Behind(router)
+    if not behind.whole:
         return
-    behind = Behind(host)
     gateways = {item.value.version for item in uplink.gateways}
     for item in uplink.networks:
         network = item.value
         if not behind.overlaps(network):
             message = f"nothing of {network} is behind the router"
-            yield Fault(item.path, message, "add it to `networks` of the host")
+            yield Fault(item.path, message, f"add it to `networks` of {behind.of}")
         elif uplink.gateways.whole and network.version not in gateways:
             kind = family(network.version)
             message = f"{network} has no way out: this uplink has no {kind} gateway"

@@ -1,4 +1,4 @@
-"""The host's side: the veth pair and the networks behind it."""
+"""The inner sides: the veth pairs and the networks behind them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Final
 
-from ..draft import At, HostDraft, RouterDraft
+from ..draft import At, InnerDraft, RouterDraft
 from ..model import Interface, Network
 from ..problems import Fault, Path
 from ..words import family_of
@@ -21,54 +21,54 @@ _LINK_LOCAL_HINT: Final = "these addresses are written as `link_local` and `rout
 
 
 def faults(router: RouterDraft) -> Iterator[Fault]:
-    host = router.host
-    if host is None:
-        return
-    yield from _link_locals(host)
-    yield from _table(host)
-    yield from _next_hop(host)
-    yield from _shared_prefix(host)
     twins = {twin.path for twin, _ in duplicates(router)}
-    yield from _ipv6(router, host, twins)
-    yield from _overlaps(router, host, twins)
+    for link in router.links:
+        yield from _link_locals(link)
+        yield from _table(link)
+        yield from _next_hop(link)
+        yield from _shared_prefix(link)
+        yield from _ipv6(router, link, twins)
+    yield from _overlaps(router, twins)
 
 
-def _link_locals(host: HostDraft) -> Iterator[Fault]:
-    for item in (*host.addresses, *host.router_addresses):
+def _link_locals(link: InnerDraft) -> Iterator[Fault]:
+    for item in (*link.addresses, *link.router_addresses):
         if item.value.version == 6 and item.value.ip.is_link_local:
             message = f"address {item.value} is link-local"
             yield Fault(item.path, message, _LINK_LOCAL_HINT)
-    ours, theirs = host.link_local, host.router_link_local
+    ours, theirs = link.link_local, link.router_link_local
     if ours is not None and theirs is not None and ours.value == theirs.value:
         message = f"both ends of the veth pair have the link-local address {ours.value}"
-        written = theirs if "router_link_local" in host.settings else ours
+        written = theirs if "router_link_local" in link.settings else ours
         yield Fault(written.path, message, "choose another one")
 
 
-def _table(host: HostDraft) -> Iterator[Fault]:
+def _table(link: InnerDraft) -> Iterator[Fault]:
     """A table beside the main one: with the default route in both, nobody needs the other."""
-    number = host.settings.get("table")
+    number = link.settings.get("table")
     if number is None:
         return
-    path = (*host.path, "table")
+    path = (*link.path, "table")
     if number in _KNOWN_TABLES:
         message = f"table {number} ({_KNOWN_TABLES[number]}) is not free"
         yield Fault(path, message, "take a number of your own, such as 100")
-    elif host.default_route:
-        message = f"the host's default route leads to the router, so table {number} is of no use"
+    elif link.default_route:
+        message = f"{link.whose} default route leads to the router, so table {number} is of no use"
         yield Fault(path, message, "write default_route = false, or leave it out")
 
 
-def _next_hop(host: HostDraft) -> Iterator[Fault]:
+def _next_hop(link: InnerDraft) -> Iterator[Fault]:
     """Over IPv4 the two ends reach one another by addresses that a person must choose."""
-    ends = host.router_addresses
+    ends = link.router_addresses
     if not ends.whole or any(item.value.version == 4 for item in ends):
         return
-    first = next((item for item in host.addresses if item.value.version == 4), None)
+    first = next((item for item in link.addresses if item.value.version == 4), None)
     if first is None:
         return
-    purpose = "as the next hop of its default route" if host.default_route else "to be reached by"
-    message = f"host address {first.value} needs an IPv4 address of the router's end {purpose}"
+    purpose = "as the next hop of its default route" if link.default_route else "to be reached by"
+    message = (
+        f"{link.noun} address {first.value} needs an IPv4 address of the router's end {purpose}"
+    )
     hint = f'add router_addresses = ["{_neighbour(first.value)}"]'
     yield Fault(first.path, message, hint)
 
@@ -83,15 +83,15 @@ def _neighbour(address: Interface) -> Interface:
     return IPv4Interface((int(other), network.prefixlen))
 
 
-def _shared_prefix(host: HostDraft) -> Iterator[Fault]:
+def _shared_prefix(link: InnerDraft) -> Iterator[Fault]:
     """Each end must see the other's IPv4 address on the link, unless it is a /32 with a route."""
-    if not (host.addresses.whole and host.router_addresses.whole):
+    if not (link.addresses.whole and link.router_addresses.whole):
         return
-    ours = [item for item in host.addresses if item.value.version == 4]
-    theirs = [item for item in host.router_addresses if item.value.version == 4]
+    ours = [item for item in link.addresses if item.value.version == 4]
+    theirs = [item for item in link.router_addresses if item.value.version == 4]
     if not ours or not theirs:
         return
-    for mine, others, whose in ((ours, theirs, "the router's"), (theirs, ours, "the host's")):
+    for mine, others, whose in ((ours, theirs, "the router's"), (theirs, ours, link.whose)):
         for item in mine:
             network = item.value.network
             if network.prefixlen == 32 or any(other.value.ip in network for other in others):
@@ -101,20 +101,22 @@ def _shared_prefix(host: HostDraft) -> Iterator[Fault]:
             yield Fault(item.path, message, hint, also=others[0].path)
 
 
-def _ipv6(router: RouterDraft, host: HostDraft, twins: set[Path]) -> Iterator[Fault]:
-    """A host address of the uplink's prefix is proxied, one address at a time."""
+def _ipv6(router: RouterDraft, link: InnerDraft, twins: set[Path]) -> Iterator[Fault]:
+    """A far address of the uplink's prefix is proxied, one address at a time."""
     uplinks = [item for item in router.addresses if _global(item.value)]
-    for item in host.addresses:
+    for item in link.addresses:
         shared = _sharing(item, uplinks) if _global(item.value) else None
         if shared is None or item.path in twins or item.value.network.prefixlen == 128:
             continue
-        message = f"host address {item.value} is within the uplink's prefix {shared.value.network}"
+        message = (
+            f"{link.noun} address {item.value} is within the uplink's prefix {shared.value.network}"
+        )
         hint = (
             f'write "{item.value.ip}/128": a shorter prefix makes the rest of the uplink\'s '
             "network look on-link"
         )
         yield Fault(item.path, message, hint, also=shared.path)
-    for item in host.router_addresses:
+    for item in link.router_addresses:
         shared = _sharing(item, uplinks) if _global(item.value) else None
         if shared is not None and item.path not in twins:
             message = (
@@ -123,11 +125,11 @@ def _ipv6(router: RouterDraft, host: HostDraft, twins: set[Path]) -> Iterator[Fa
             )
             hint = "leave it out: the ends reach one another by their link-local addresses"
             yield Fault(item.path, message, hint, also=shared.path)
-    for network in host.networks:
+    for network in link.networks:
         same = next((item for item in uplinks if item.value.network == network.value), None)
         if same is not None:
             message = f"network {network.value} is the uplink's own prefix"
-            yield Fault(network.path, message, "name the part behind the host", also=same.path)
+            yield Fault(network.path, message, f"name the part behind {link.far}", also=same.path)
 
 
 def _global(address: Interface) -> bool:
@@ -139,20 +141,32 @@ def _sharing(item: At[Interface], uplinks: list[At[Interface]]) -> At[Interface]
     return next((u for u in uplinks if u.value.network.overlaps(mine)), None)
 
 
-def _overlaps(router: RouterDraft, host: HostDraft, twins: set[Path]) -> Iterator[Fault]:
+def _overlaps(router: RouterDraft, twins: set[Path]) -> Iterator[Fault]:
     """Networks at different places must differ, or the routes to them contradict one another."""
     for version in (4, 6):
         claims: list[Claim] = []
         if version == 4:
             claims += _once("uplink", router.addresses.items, version, twins)
-        pair = (*host.addresses, *host.router_addresses)
-        claims += _once("veth", pair, version, twins)
-        networks = (item for item in host.networks if item.value.version == version)
-        claims += [(item.value, ("network", item)) for item in networks]
+        for link in router.links:
+            pair = (*link.addresses, *link.router_addresses)
+            claims += _once("veth", pair, version, twins)
+            networks = (item for item in link.networks if item.value.version == version)
+            claims += [(item.value, ("network", item)) for item in networks]
         for (elder_role, elder), (role, younger) in overlapping(stretches(claims)):
-            if elder_role == role != "network" or _is_single_host(elder, role):
-                continue
-            yield _overlap(elder_role, elder, role, younger)
+            if not (_of_one_link(elder, younger) and _go_together(elder_role, elder, role)):
+                yield _overlap(elder_role, elder, role, younger)
+
+
+def _of_one_link(one: Place, other: Place) -> bool:
+    return one.path[:-2] == other.path[:-2]
+
+
+def _go_together(elder_role: str, elder: Place, role: str) -> bool:
+    """Whether both may be of one link: the ends of a pair, and a far address in a network."""
+    single = elder.value.max_prefixlen == _network(elder).prefixlen
+    if role != "network":
+        return elder_role == role
+    return single and elder.path[-2] == "addresses"
 
 
 def _once(
@@ -166,21 +180,16 @@ def _once(
     return [(network, (role, item)) for network, item in firsts.items()]
 
 
-def _is_single_host(elder: Place, role: str) -> bool:
-    """Whether `elder` is one address of the host, which may lie in a network behind the host."""
-    single = elder.value.max_prefixlen == _network(elder).prefixlen
-    return role == "network" and single and elder.path[3:5] == ("host", "addresses")
-
-
 def _network(item: Place) -> Network:
     value = item.value
     return value.network if isinstance(value, IPv4Interface | IPv6Interface) else value
 
 
 def _overlap(elder_role: str, elder: Place, role: str, younger: Place) -> Fault:
+    pair = "the" if _of_one_link(elder, younger) else "another"
     theirs = {
         "uplink": f"the uplink's {family_of(_network(elder))} prefix {_network(elder)}",
-        "veth": f"the veth pair's {_network(elder)}",
+        "veth": f"{pair} veth pair's {_network(elder)}",
         "network": f"network {_network(elder)}",
     }[elder_role]
     if role == "veth":
