@@ -6,17 +6,20 @@ from argparse import Namespace as Options
 
 from nftnsr.commands import specs
 from nftnsr.commands.console import DIFFERS, OK, Console
+from nftnsr.explain import Explanation
 from nftnsr.report.trace import trace_json, trace_text
 from nftnsr.spec.model import Address, Router, Spec
 from nftnsr.trace import Question, Unanswerable, trace
 
 
 def run(options: Options, console: Console) -> int:
-    spec = specs.chosen(options.spec)
+    spec, documents = specs.located(options.spec)
     question = _question(options)
     found = trace(_router(spec, options.router, question.destination), question)
-    console.document(trace_json(found))
-    console.say(trace_text(found))
+    why = Explanation(spec, documents)
+    console.document(trace_json(found, why)) if console.json else console.say(
+        trace_text(found, why)
+    )
     return OK if found.arrives else DIFFERS
 
 

@@ -10,8 +10,9 @@ Who wants the reasons of a single rule, with the rule as the compiled ruleset ha
     why = Explanation(spec, documents)
     why.of_rule("ens3", "forward", 'oifname "vens3" ct status dnat accept')
 
-`of_element` does the same for an element of a set or a map. Each `Reason` has its router, key, file
-and line as data, and `str(reason)` is what `compile --explain` prints of it.
+`of_element` does the same for an element of a set or a map, `of_operation` for a command. Each
+`Reason` has its router, key, file and line as data, and `str(reason)` is what `compile --explain`
+prints of it.
 """
 
 from .reasons import Explanation, Reason, Reasons

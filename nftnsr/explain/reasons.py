@@ -12,11 +12,13 @@ from attrs import frozen
 from nftnsr.explain.causes import TOLD_APART, Causes, causes
 from nftnsr.explain.script import Line
 from nftnsr.explain.variants import default_of, long_arrays
+from nftnsr.report.operations import operation_lines
 from nftnsr.spec.document import Document
 from nftnsr.spec.model import Router, Spec
 from nftnsr.spec.problems import Path
 from nftnsr.spec.reference import toml
 from nftnsr.spec.words import header
+from nftnsr.state.operations import Operation
 
 _LONGEST = 48
 
@@ -66,6 +68,10 @@ class Explanation:
     def of_rule(self, router: str, chain: str, rule: str) -> Reasons:
         """Those of a rule, or of a chain's declaration, as the compiled ruleset has it."""
         return self.of(Line(router, f"chain {chain}", rule))
+
+    def of_operation(self, operation: Operation) -> Reasons:
+        """Those of the command that an operation of the first apply is."""
+        return tuple(r for text in operation_lines(operation) for r in self.of(Line("", "", text)))
 
     def of_element(self, router: str, name: str, element: str) -> Reasons:
         """Those of an element of a set or a map, `key` or `key : value`."""

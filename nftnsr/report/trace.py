@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nftnsr.explain import Explanation, Reasons
+from nftnsr.report.explained import reason_json, reasons_words
 from nftnsr.report.words import route_words, rule_words
 from nftnsr.state.model import Route
+from nftnsr.state.operations import AddAddress, AddRoute, AddRule, Operation
 from nftnsr.trace import Trace, Way
 from nftnsr.trace.fib import RT_LOCAL, RTPROT_KERNEL
 from nftnsr.trace.journey import Journey
@@ -16,21 +19,21 @@ from nftnsr.trace.step import Step
 _WIDTH = 13
 
 
-def trace_text(trace: Trace) -> str:
-    """The steps, and at the end what becomes of the packet."""
+def trace_text(trace: Trace, why: Explanation) -> str:
+    """The steps with their reasons, and at the end what becomes of the packet."""
     router, arrival = trace.router, trace.arrival
     lines = [f"router {router.name}: {sender(router, arrival)} sends {arrival.packet}", ""]
     if not trace.ways:
         return "\n".join([*lines, f"the router never sees it: {bypass(router, arrival)}", ""])
     first = trace.ways[0]
-    lines += [_line("arrives", comes(router, arrival)), *_steps(first.there), ""]
-    lines += _outcome(trace, first)
+    lines += [_line("arrives", comes(router, arrival)), *_steps(first.there, trace, why), ""]
+    lines += _outcome(first, trace, why)
     for other in trace.ways[1:]:
         lines.append(f"or, as servers take turns: {_end(trace, other.there)}")
     return "\n".join([*lines, ""])
 
 
-def trace_json(trace: Trace) -> dict[str, object]:
+def trace_json(trace: Trace, why: Explanation) -> dict[str, object]:
     """The same as data."""
     return {
         "router": trace.router.name,
@@ -39,11 +42,11 @@ def trace_json(trace: Trace) -> dict[str, object]:
         "arrives": comes(trace.router, trace.arrival),
         "never_there": bypass(trace.router, trace.arrival),
         "ok": trace.arrives,
-        "ways": [_way_json(trace, way) for way in trace.ways],
+        "ways": [_way_json(way, trace, why) for way in trace.ways],
     }
 
 
-def _outcome(trace: Trace, way: Way) -> Iterator[str]:
+def _outcome(way: Way, trace: Trace, why: Explanation) -> Iterator[str]:
     yield _end(trace, way.there)
     back = way.back
     if back is None:
@@ -54,7 +57,7 @@ def _outcome(trace: Trace, way: Way) -> Iterator[str]:
     yield ""
     yield f"The answer, {back.sent}:"
     yield ""
-    yield from _steps(back)
+    yield from _steps(back, trace, why)
     yield ""
     if back.ending == "leaves":
         yield f"the sender gets it as {back.last}"
@@ -78,10 +81,29 @@ def _end(trace: Trace, journey: Journey) -> str:
             return "refused: the sender gets an ICMP error"
 
 
-def _steps(journey: Journey) -> Iterator[str]:
+def _steps(journey: Journey, trace: Trace, why: Explanation) -> Iterator[str]:
     for step in journey.steps:
         yield _line(step.stage, step.words)
-        yield from (f"{'':{_WIDTH}}    {line}" for line in _grounds(step))
+        grounds = list(_grounds(step))
+        if reasons := reasons_words(_reasons(step, trace.router.name, why)):
+            grounds.append(f"# {reasons}")
+        yield from (f"{'':{_WIDTH}}    {line}" for line in grounds)
+
+
+def _reasons(step: Step, router: str, why: Explanation) -> Reasons:
+    """Of the most particular thing that decided: an element before its rule."""
+    if step.set is not None and step.element is not None:
+        return why.of_element(router, step.set, step.element)
+    if step.chain is not None and step.rule is not None:
+        return why.of_rule(router, step.chain, step.rule)
+    operations: list[Operation] = []
+    if step.policy is not None:
+        operations.append(AddRule(router, step.policy))
+    if step.address is not None:
+        operations.append(AddAddress(router, step.address))
+    elif step.route is not None:
+        operations.append(AddRoute(router, step.route))
+    return tuple(dict.fromkeys(r for o in operations for r in why.of_operation(o)))
 
 
 def _route(route: Route) -> str:
@@ -105,24 +127,24 @@ def _grounds(step: Step) -> Iterator[str]:
         yield _route(step.route)
 
 
-def _way_json(trace: Trace, way: Way) -> dict[str, object]:
+def _way_json(way: Way, trace: Trace, why: Explanation) -> dict[str, object]:
     end = way.there.ending
     return {
         "ending": "delivered" if end == "leaves" else end,
         "to": receiver(trace.router, way.there.last) if end == "leaves" else None,
         "packet": _packet_json(way.there.last),
-        "steps": [_step_json(step) for step in way.there.steps],
-        "answer": None if way.back is None else _answer_json(way),
+        "steps": [_step_json(step, trace, why) for step in way.there.steps],
+        "answer": None if way.back is None else _answer_json(way, trace, why),
     }
 
 
-def _answer_json(way: Way) -> dict[str, object]:
+def _answer_json(way: Way, trace: Trace, why: Explanation) -> dict[str, object]:
     assert way.back is not None
     return {
         "direct": way.direct,
         "ending": "delivered" if way.back.ending == "leaves" else way.back.ending,
         "packet": _packet_json(way.back.last),
-        "steps": [_step_json(step) for step in way.back.steps],
+        "steps": [_step_json(step, trace, why) for step in way.back.steps],
     }
 
 
@@ -138,13 +160,15 @@ def _packet_json(packet: Packet) -> dict[str, object]:
     }
 
 
-def _step_json(step: Step) -> dict[str, object]:
+def _step_json(step: Step, trace: Trace, why: Explanation) -> dict[str, object]:
     return {
         "stage": step.stage,
         "words": step.words,
         "chain": step.chain,
         "rule": step.rule,
+        "set": step.set,
         "element": step.element,
         "route": None if step.route is None else _route(step.route),
         "routing_rule": None if step.policy is None else rule_words(step.policy),
+        "reasons": [reason_json(r) for r in _reasons(step, trace.router.name, why)],
     }

@@ -68,7 +68,7 @@ class Walk:
         fate = self._chain(base.chain, base.hook)
         if fate is None and base.policy == "drop":
             words = f"dropped: no rule of chain {base.chain.name} accepts it"
-            self.steps.append(Step(base.hook, words, base.chain.name))
+            self.steps.append(Step(base.hook, words, base.chain.name, base.chain.hook))
         return fate or base.policy
 
     def _translate_back(self, hook: Hook) -> None:
@@ -110,8 +110,8 @@ class _Rule:
     text: str
     stage: Stage
     words: list[str] = field(factory=list)
-    element: Element | None = None
-    """The element of a named set that was found last."""
+    found: tuple[str, Element] | None = None
+    """The element of a named set that was found last, and the set's name."""
 
     def apply(self) -> Verdict | None:
         """Do what it says, as far as it applies, and keep it as a step if that is anything."""
@@ -120,12 +120,14 @@ class _Rule:
             result = self._do(statement)
             if result is not True:
                 break
-        if result is True and not self.words and self.element is not None:
+        if result is True and not self.words and self.found is not None:
             self.words.append("counted")
         if self.words:
-            element = None if self.element is None else self.element.text
-            words = ", ".join(self.words)
-            self.walk.steps.append(Step(self.stage, words, self.chain.name, self.text, element))
+            step = Step(self.stage, ", ".join(self.words), self.chain.name, self.text)
+            if self.found is not None:
+                name, element = self.found
+                step = evolve(step, set=name, element=element.text)
+            self.walk.steps.append(step)
         return result if isinstance(result, Verdict) else None
 
     def _do(self, statement: Statement) -> Verdict | bool:
@@ -230,7 +232,8 @@ class _Rule:
         if isinstance(among, Elements):
             return among.find(values)
         found = self.walk.tables.elements(self.chain, among).find(values)
-        self.element = found or self.element
+        if found is not None:
+            self.found = among, found
         return found
 
 

@@ -37,6 +37,8 @@ class Way:
     kind: Literal["local", "unicast", "none"] | Refusal
     rule: PolicyRule | None = None
     route: Route | None = None
+    address: Address | None = None
+    """With which the kernel made the route."""
 
     @property
     def dev(self) -> str | None:
@@ -64,15 +66,18 @@ class Fib:
     """The rules of a namespace in their order, and its routes."""
 
     rules: tuple[PolicyRule, ...]
-    routes: tuple[Route, ...]
+    routes: tuple[tuple[Route, Address | None], ...]
 
     @classmethod
     def of(cls, space: Namespace) -> Fib:
         said = (i for i in space.items if isinstance(i, PolicyRule))
         rules = sorted((*_EVERYWHERE, *said), key=lambda r: r.priority)
-        routes = [i for i in space.items if isinstance(i, Route)]
-        for address in (i for i in space.items if isinstance(i, Address)):
-            routes += _by_kernel(address)
+        routes: list[tuple[Route, Address | None]] = []
+        for item in space.items:
+            if isinstance(item, Route):
+                routes.append((item, None))
+            elif isinstance(item, Address):
+                routes += [(route, item) for route in _by_kernel(item)]
         return cls(tuple(rules), tuple(routes))
 
     def way(self, to: Address_, of: Address_, iif: str, mark: int = 0) -> Way:
@@ -82,16 +87,16 @@ class Fib:
                 continue
             if rule.kind != _UNICAST:
                 return Way(_REFUSALS[rule.kind], rule)
-            route = self._best(rule.table, to)
-            if route is None or _suppressed(rule, route):
+            found = self._best(rule.table, to)
+            if found is None or _suppressed(rule, found[0]):
                 continue
-            match route.kind:
+            match found[0].kind:
                 case 1:
-                    return Way("unicast", rule, route)
+                    return Way("unicast", rule, *found)
                 case 2 | 3 | 4:
-                    return Way("local", rule, route)
+                    return Way("local", rule, *found)
                 case kind:
-                    return Way(_REFUSALS[kind], rule, route)
+                    return Way(_REFUSALS[kind], rule, *found)
         return Way("none")
 
     def way_back(self, source: Address_, of: Address_, mark: int = 0) -> Way:
@@ -99,14 +104,16 @@ class Fib:
         (fib_validate_source)."""
         return self.way(source, of, "lo", mark)
 
-    def _best(self, table: int, to: Address_) -> Route | None:
+    def _best(self, table: int, to: Address_) -> tuple[Route, Address | None] | None:
         """The longest prefix, and of several routes to it the one of the lowest metric."""
         found = [
-            r
-            for r in self.routes
-            if r.table == table and r.destination.version == to.version and to in r.destination
-        ]
-        return min(found, key=lambda r: (-r.destination.prefixlen, r.metric), default=None)
+            each for each in self.routes
+            if each[0].table == table
+            and each[0].destination.version == to.version
+            and to in each[0].destination
+        ]  # fmt: skip
+        rank = lambda each: (-each[0].destination.prefixlen, each[0].metric)  # noqa: E731
+        return min(found, key=rank, default=None)
 
 
 def _applies(rule: PolicyRule, to: Address_, of: Address_, iif: str, mark: int) -> bool:

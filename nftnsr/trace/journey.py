@@ -143,8 +143,10 @@ class _Passage:
         return "leaves"
 
     def _step(self, stage: Stage, words: str, way: Way | None = None) -> None:
-        route, policy = (None, None) if way is None else (way.route, way.policy)
-        self.walk.steps.append(Step(stage, words, route=route, policy=policy))
+        step = Step(stage, words)
+        if way is not None:
+            step = evolve(step, policy=way.policy, route=way.route, address=way.address)
+        self.walk.steps.append(step)
 
     def _ends(self, ending: Ending, stage: Stage, words: str, way: Way | None = None) -> Ending:
         self._step(stage, f"{'refused' if ending == 'refused' else 'dropped'}: {words}", way)

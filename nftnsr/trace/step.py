@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from nftnsr.state.model import PolicyRule, Route
+from nftnsr.state.model import Address, PolicyRule, Route
 
 Stage = Literal[
     "arrives", "prerouting", "routing", "input", "forward", "postrouting", "leaves",
@@ -21,7 +21,11 @@ class Step:
     words: str
     chain: str | None = None
     rule: str | None = None
-    """None with a chain: its policy."""
+    """Or the declaration of the chain, if its policy decided."""
+    set: str | None = None
     element: str | None = None
-    route: Route | None = None
+    """Of this set or map."""
     policy: PolicyRule | None = None
+    route: Route | None = None
+    address: Address | None = None
+    """With which the kernel made the route."""

@@ -139,6 +139,8 @@ def test_command_prints_one_document_for_programs() -> None:
     assert way["answer"]["packet"]["source"] == "1.2.3.4"
     assert [step["stage"] for step in way["steps"]] == ["prerouting", "routing", "forward"]
     assert way["steps"][0]["element"] == "tcp . 22 : 192.168.158.2 . 22"
+    lines = [reason["line"] for reason in way["steps"][0]["reasons"]]
+    assert {8, 13} <= set(lines)
 
 
 @pytest.mark.parametrize(
