@@ -36,7 +36,7 @@ class Reason:
     def __str__(self) -> str:
         if self.line is None:
             return f"implied by {self.words}"
-        return f"{PurePath(self.file).name}:{self.line} {self.words}"
+        return f"{_harmless(PurePath(self.file).name)}:{self.line} {self.words}"
 
 
 Reasons: TypeAlias = tuple[Reason, ...]
@@ -123,6 +123,10 @@ class _Explained:
 
 
 def _short(source: str) -> str:
-    """A value that is not too long, and without anything that a terminal could obey."""
-    text = "".join(c if c.isprintable() else " " for c in source)
+    text = _harmless(source)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _harmless(text: str) -> str:
+    """Without anything that would end a comment of a script, or that a terminal could obey."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -210,6 +210,16 @@ def test_each_forward_of_a_thousand_explains_its_own_elements(tmp_path: Path) ->
     assert ("forward", 5) in {(reason.key, reason.line) for reason in reasons}
 
 
+def test_no_reason_ends_the_comment_in_which_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "a\nreboot\x1b.toml"
+    element = '{ port = 22,\tfrom = ["203.0.113.0/24"] }'
+    path.write_text(SPEC.format(element), encoding="utf-8")
+    spec, documents = load_located([path])
+    why = Explanation(spec, documents)
+    for line in lines(spec):
+        assert all(str(reason).isprintable() for reason in why.of(line))
+
+
 def test_what_two_of_many_forwards_bring_is_no_reason_to_name_one(tmp_path: Path) -> None:
     alike = [f"{port}/tcp -> 192.168.158.2:80" for port in range(2000, 2020)]
     # Each brings the rule of IPv6, and no other forward does.
