@@ -40,6 +40,9 @@ def test_ruleset_loads_and_its_listing_is_its_normal_form(path: Path) -> None:
 def test_printed_commands_reach_what_diff_wants(path: Path, tmp_path: Path) -> None:
     for number, router in enumerate(load(path).routers):
         add_link_for(router, number)
+    inner = (link for router in load(path).routers for link in router.inner)
+    for name in {link.namespace for link in inner if link.namespace is not None}:
+        sh(f"ip netns add {name}")
     script = tmp_path / "script"
     # With what is beside each command, too: it can be run as it is printed.
     script.write_text(nftnsr("compile", path, *(["--explain"] if path in SPECS else []), status=0))
