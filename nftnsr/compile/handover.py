@@ -2,7 +2,8 @@
 
 A connection keeps both its addresses for life. So while one lives whose own address the host has
 no more, the host keeps that address on its loopback, and tables of their own translate between
-it and the address that the host has now, flow by flow; the far end sees no difference.
+it and the address that the host has now, flow by flow; the far end sees no difference. Where there
+are several uplinks the router's table also says by which one a connection goes on.
 
     applied:  far end <-> public --router's table--> veth's address --host's table--> public
     down:     far end <-> public --host's table--> veth's address
@@ -13,13 +14,14 @@ When the last such socket is closed, nothing of it is wanted any more.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from ipaddress import IPv4Interface
 
 from attrs import frozen
 
 from nftnsr.compile.families import family, outer
+from nftnsr.compile.uplinks import several
 from nftnsr.spec.model import Router
 from nftnsr.state.flows import Connection, Flow, flows_of
 from nftnsr.state.model import (
@@ -40,8 +42,11 @@ from nftnsr.state.words import HANDOVER, anonymous_set, handover_table, return_t
 # a packet is translated to is decided by the first that says anything.
 _PREROUTING = "type nat hook prerouting priority dstnat - 10; policy accept;"
 _POSTROUTING = "type nat hook postrouting priority srcnat - 10; policy accept;"
-_TYPE = "type ipv4_addr . inet_service . inet_proto . inet_service : ipv4_addr . inet_service"
-_IN, _OUT = "inward", "outward"
+_KEY = "type ipv4_addr . inet_service . inet_proto . inet_service"
+_TYPE = f"{_KEY} : ipv4_addr . inet_service"
+_IN, _OUT, _VIA = "inward", "outward", "via"
+# Before the router's own chain says to which uplink the packets of a mark go.
+_MARKING = "type filter hook prerouting priority mangle - 10; policy accept;"
 _WORD = re.compile(r"[\w.-]{1,200}", re.ASCII)
 _SCOPE_HOST = 254  # so that it never becomes the source of a new connection
 
@@ -63,6 +68,8 @@ def applied(router: Router, flows: Collection[Flow]) -> State:
     if each is None or not each.host or not router.host.default_route:
         return State({HOST: Namespace(), router.name: Namespace()})
     veth = [i.ip for i in each.host]
+    # With an address that no uplink has any more a connection has ended, whatever its socket says.
+    flows = [f for f in flows if f.public in {i.ip for i in each.public}]
     in_router, in_host = [], []
     for flow in _abroad(flows):
         own = (flow.connection.local, flow.connection.local_port)
@@ -73,7 +80,7 @@ def applied(router: Router, flows: Collection[Flow]) -> State:
         *_parked({f.connection.local for f in flows} - set(veth)),
         *_table(handover_table(_word(router.name)), f'"{router.host.interface}"', in_host),
     )
-    space = _table(HANDOVER, outer(router), in_router)
+    space = (*_table(HANDOVER, outer(router), in_router), *_marks(router, in_router))
     return State({HOST: Namespace(host), router.name: Namespace(space)})
 
 
@@ -152,14 +159,34 @@ def _table(table: tuple[str, str], devs: str, hops: Iterable[_Hop]) -> tuple[Ite
     )
 
 
+def _marks(router: Router, hops: Iterable[_Hop]) -> Iterator[Item]:
+    """Whoever speaks first, a connection leaves by the uplink that has its public address."""
+    if not several(router):
+        return
+    elements: dict[str, int] = {}
+    for hop in sorted(hops, key=str):
+        mark = router.uplink_for(hop.outer[0]).mark
+        elements.setdefault(_key(hop.connection, hop.inner[1]), mark)
+    if not elements:
+        return
+    yield Set(HANDOVER, "map", _VIA, (f"{_KEY} : mark",),
+              frozenset(f"{key} : {mark:#x}" for key, mark in elements.items()))  # fmt: skip
+    far = f"ip daddr . th dport . meta l4proto . th sport map @{_VIA}"
+    come = f'iifname "{router.host.peer}" meta l4proto {{ tcp, udp }}'
+    yield Chain(HANDOVER, "uplinks", _MARKING, (f"{come} meta mark set {far}",))
+
+
 def _elements(translations: Iterable[tuple[Connection, End, End]]) -> frozenset[str]:
     """One for each key: of two connections that differ in the host's address alone one lives on."""
     found: dict[str, str] = {}
     for connection, before, after in translations:
-        far = f"{connection.remote} . {connection.remote_port}"
-        key = f"{far} . {connection.protocol} . {before[1]}"
-        found.setdefault(key, f"{after[0]} . {after[1]}")
+        found.setdefault(_key(connection, before[1]), f"{after[0]} . {after[1]}")
     return frozenset(f"{key} : {value}" for key, value in found.items())
+
+
+def _key(connection: Connection, own_port: int) -> str:
+    far = f"{connection.remote} . {connection.remote_port}"
+    return f"{far} . {connection.protocol} . {own_port}"
 
 
 def _abroad(flows: Collection[Flow]) -> list[Flow]:

@@ -455,6 +455,39 @@ def test_ipv6_connection_of_an_address_that_the_host_keeps_lives_on(
         print(f"worst {talk.worst * 1000:.0f} ms")
 
 
+LTE = """
+[router.ens3.uplinks.lte]
+uplink    = "ens4"
+addresses = ["5.6.7.8/24"]
+gateways  = ["5.6.7.1"]
+"""
+
+
+def test_connection_stays_on_its_uplink_though_the_host_speaks_first(
+    machine: Machine, segment: Segment, internet: Internet
+) -> None:
+    thread = segment.provider.run(lambda: Path("/proc/thread-self").readlink().name)
+    sh(f"""
+      ip link add ens4 type veth peer name p1 netns {thread}
+      ip address add 5.6.7.8/24 dev ens4
+      ip link set ens4 up
+      ip route add default via 5.6.7.1 dev ens4 table 100
+      ip rule add from 5.6.7.8 lookup 100
+    """)
+    sh("ip address add 5.6.7.1/24 dev p1; ip link set p1 up", segment.provider)
+    listener = internet.server(TCP, 2222)
+    client = internet.connect(TCP, "5.6.7.8", 2222, internet.far)
+    talk = Talk(internet.accept(listener), client)
+    talk.ping()
+    apply_spec(machine, parse(ARTICLE + LTE, "spec.toml"))
+    # The client's acknowledgement is to come back, too.
+    with talk:
+        assert "5.6.7.8/32" in traces()
+    # The uplink goes back to the host: the loopback must not keep the address that it has there.
+    apply_spec(machine, parse(ARTICLE, "spec.toml"))
+    assert traces() == ""
+
+
 def test_ipv4_connection_in_an_ipv6_socket_is_one(
     machine: Machine, internet: Internet, article: Spec
 ) -> None:

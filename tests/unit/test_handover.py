@@ -77,6 +77,12 @@ def test_two_connections_that_one_table_cannot_tell_apart_do_not_stop_an_apply()
     assert len(elements(wanted, HOST, "inward")) == 1
 
 
+def test_connection_to_an_address_that_the_router_no_longer_has_needs_nothing() -> None:
+    gone = Flow(Connection("tcp", ip_address("5.6.7.8"), 22, FAR, 4711), ip_address("5.6.7.8"), 22)
+    wanted = handover.applied(ROUTER, (gone,))
+    assert not any(s.items for s in wanted.namespaces.values())
+
+
 def test_public_ends_are_read_back_from_what_is_there() -> None:
     found = handover.applied(ROUTER, (OLD, MASQUERADED))
     ends = handover.public_ends(found, "a@b")
