@@ -287,11 +287,12 @@ class Machine:
         return tuple(r for r in there if r.place in places and not r.devs & set(devs))
 
     def _normal(self, name: str, space: Namespace) -> Namespace:
-        items = space.items if name == HOST else (*space.items, *self._usual_rules())
+        own = name != HOST and not space.foreign
+        items = (*space.items, *self._usual_rules()) if own else space.items
         if not sysctl.has_ipv6():
             # A kernel without IPv6 needs none of it switched off.
             items = tuple(i for i in items if not _speaks_of_ipv6(i))
-        return Namespace(items).with_ruleset(nftables.normal_form(space.ruleset))
+        return evolve(space, items=items).with_ruleset(nftables.normal_form(space.ruleset))
 
     def _namespace(
         self, name: str, scope: Scope, links: Mapping[str, Message], peers: Mapping[Place, Place]

@@ -58,11 +58,12 @@ def leaked() -> dict[Address, int]:
 def allowed_ipv4(segment: Segment) -> list[str]:
     """The sources that may leave: the uplink's own, and others only where nothing masquerades."""
     router = segment.router
-    inside = [i.ip for i in router.host.addresses] if not router.masquerade else []
+    links = router.links if not router.masquerade else ()
+    inside = [i.ip for link in links for i in link.addresses]
     sources = [
         str(ip) for ip in (*(i.ip for i in segment.uplink.addresses), *inside) if ip.version == 4
     ]
-    networks = router.host.networks if not router.masquerade else ()
+    networks = [n for link in links for n in link.networks]
     sources += [str(pair.public) for pair in router.one_to_one if segment.owns(pair.public)]
     sources += [nat.pool for nat in router.snat if segment.owns(nat.first)]
     sources += [str(n) for n in networks if n.version == 4]

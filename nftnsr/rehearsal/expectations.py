@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nftnsr.compile.addressing import uplink_mac
-from nftnsr.compile.families import Family
+from nftnsr.compile.families import Family, Side
 from nftnsr.compile.paths import leads_nowhere
 from nftnsr.rehearsal.forwards import through_forwards
 from nftnsr.rehearsal.itself import router_itself
@@ -25,7 +25,7 @@ from nftnsr.rehearsal.probes import (
     endpoint,
 )
 from nftnsr.rehearsal.routes import through_routes
-from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment
+from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment, far_place
 from nftnsr.rehearsal.shunned import through_lists
 from nftnsr.rehearsal.ways_out import Sender, is_kept_in, narrow
 from nftnsr.rehearsal.whole import goes_out, known_as, whole_addresses
@@ -55,6 +55,7 @@ def probes(scene: Scene) -> Iterator[Probe | Untried]:
         yield from _closed(scene, segment)
         yield from router_itself(scene, segment)
         yield from _helpers(segment)
+        yield from _across(scene, segment)
         if segment.router.forward_filter:
             yield from _transit(scene, segment)
             yield from _foreign_source(scene, segment)
@@ -67,7 +68,7 @@ def closing_probes(scene: Scene) -> Iterator[Probe]:
         if not (router.drop_invalid and router.forward_filter and router.masquerade):
             continue
         senders = [Client(HOST, i.ip) for i in router.host.addresses]
-        senders += [i.client for i in scene.behind(router)]
+        senders += [*scene.ends(router, 4), *(i.client for i in scene.behind(router))]
         senders = [s for s in senders if s.address.version == 4 and segment.carries(s.address)]
         stray = tuple(senders) if segment.has_gateway(4) else ()
         name = f"sources other than the router's that leave by {segment.way}"
@@ -77,7 +78,7 @@ def closing_probes(scene: Scene) -> Iterator[Probe]:
 def _neighbour_discovery(segment: Segment) -> Iterator[Probe]:
     router = segment.router
     within = _ANSWER_TIME + router.proxy_delay / 100
-    for ip in filter(segment.on_link, segment.own_ipv6):
+    for ip in filter(segment.on_link, segment.far_ipv6):
         for place, link in ((segment.neighbour, LAN), (segment.gateway, SEGMENT)):
             name = f"{ip} asked for by the {place}"
             mac = uplink_mac(router, segment.uplink) or segment.uplink_wire.near.mac
@@ -139,10 +140,12 @@ def _host_senders(segment: Segment, family: Family, to: Address) -> Iterator[Sen
 
 
 def _inner_senders(scene: Scene, segment: Segment, family: Family, to: Address) -> Iterator[Sender]:
-    for inner in scene.behind(segment.router):
-        ip = inner.address
+    """What is behind the host, and all that is at further links."""
+    inner = [i.client for i in scene.behind(segment.router)]
+    for client in (*scene.ends(segment.router, family.version), *inner):
+        ip = client.address
         if ip.version == family.version and goes_out(segment, ip, to):
-            yield inner.client.origin, known_as(segment.router, segment.uplink, ip, to)
+            yield client.origin, known_as(segment.router, segment.uplink, ip, to)
 
 
 def _helpers(segment: Segment) -> Iterator[Untried]:
@@ -193,6 +196,7 @@ def _transit(scene: Scene, segment: Segment) -> Iterator[Probe]:
         open_ = every if router.inbound_ipv6 == "open" else ()
         inside = [Client(HOST, i.ip) for i in family.host if i.ip not in open_]
         inner = [i.client for i in scene.behind(router) if i.address.version == version]
+        inner += scene.ends(router, version)
         opened = [c for c in inner if any(c.address in n for n in router.filter.inbound)]
         far = scene.outside(segment, version)
         beyond = [far] if far is not None and far.place != segment.neighbour else []
@@ -209,14 +213,43 @@ def _transit(scene: Scene, segment: Segment) -> Iterator[Probe]:
 
 def _foreign_source(scene: Scene, segment: Segment) -> Iterator[Probe]:
     """Only those may send through the router who are behind it by the spec."""
-    if not segment.router.host.default_route:
-        return
     for family in segment.families:
         far = scene.outside(segment, family.version)
         source = scene.nobody(family.version)
-        if far is not None and source is not None and family.host:
-            server = Server(far.place, "udp", far.address, scene.quiet_port)
-            yield from _reach(segment, "transit", Origin(HOST, source), (server,), None)
+        if far is None or source is None:
+            continue
+        server = Server(far.place, "udp", far.address, scene.quiet_port)
+        for side in family.sides:
+            if side.link.default_route and side.far:
+                origin = Origin(far_place(side.link), source)
+                yield from _reach(segment, "transit", origin, (server,), None)
+                yield from _of_another_link(segment, family, side, server)
+
+
+def _of_another_link(
+    segment: Segment, family: Family, side: Side, server: Server
+) -> Iterator[Probe]:
+    """Nor with an address of those behind another link."""
+    for other in family.sides:
+        if other.far and far_place(other.link) != far_place(side.link):
+            origin = Origin(far_place(side.link), other.far[0].ip)
+            yield from _reach(segment, "transit", origin, (server,), None)
+
+
+def _across(scene: Scene, segment: Segment) -> Iterator[Probe]:
+    """What is at one link reaches what is at another, and is seen as itself."""
+    if not segment.first:
+        return
+    for family in segment.families:
+        ends = [side for side in family.sides if side.far]
+        for side in ends:
+            client = Client(far_place(side.link), side.far[0].ip)
+            for other in ends:
+                server = Client(far_place(other.link), other.far[0].ip)
+                if client.place != server.place:
+                    servers = _quiet_servers(scene, server)
+                    seen = Arrives((client.address,))
+                    yield from _reach(segment, "across", client.origin, servers, seen)
 
 
 def _quiet_servers(scene: Scene, at: Client) -> tuple[Server, Server]:

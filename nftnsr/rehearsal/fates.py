@@ -28,11 +28,15 @@ def fate(reach: Reach, server: Server, seen: Address, old: Router, new: Router) 
     """Of a flow that got to `server`, which sees `seen` as its client."""
     if old == new:
         return "goes on"
-    if (old.host.default_route, old.host.table) != (new.host.default_route, new.host.table):
-        return "either"  # the host may answer by another way than the router
+    if _ways_back(old) != _ways_back(new):
+        return "either"  # a far end may answer by another way than the router
     if reach.kind == "out":
         return _outward(reach, seen, old, new)
     return _inward(reach, server, old, new)
+
+
+def _ways_back(router: Router) -> list[tuple[str, str | None, bool, int | None]]:
+    return [(each.name, each.namespace, each.default_route, each.table) for each in router.links]
 
 
 def way_of(reach: Reach, router: Router) -> Way | None:

@@ -166,7 +166,7 @@ def _from_outside(scene: Scene, opening: Opening) -> Iterator[Probe | Untried]:
 
 
 def _from_inside(scene: Scene, opening: Opening) -> Iterator[Probe]:
-    """From the host, from every network behind it, and from the forward's own target."""
+    """From the host, from every other end and network inside, and from the forward's own target."""
     router, family = opening.segment.router, opening.way.each
     origins = []
     if family.host:
@@ -175,6 +175,7 @@ def _from_inside(scene: Scene, opening: Opening) -> Iterator[Probe]:
         origins.append(Origin(HOST, own))
     inner = [i for i in scene.behind(router) if i.address.version == family.version]
     origins += [i.client.origin for i in inner]
+    origins += [c.origin for c in scene.ends(router, family.version)]
     target, place = opening.way.targets[0][0], opening.places[0]
     if place in [i.place for i in inner]:
         origins.append(Origin(place, target))

@@ -11,10 +11,12 @@ from nftnsr.kernel import sysctl, wires
 from nftnsr.kernel.rtnetlink import Rtnetlink
 from nftnsr.rehearsal import border, twin
 from nftnsr.rehearsal.addresses import EVERYWHERE, single
-from nftnsr.rehearsal.scene import Inner, Scene, Segment, veth_targets
+from nftnsr.rehearsal.scene import Inner, Scene, Segment
+from nftnsr.rehearsal.targets import unclaimed
 from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, SEGMENT, UPLINK_PORT, End, Wire
 from nftnsr.spec.model import Address as IP
-from nftnsr.spec.model import Interface, Network, Router
+from nftnsr.spec.model import Inner as InnerLink
+from nftnsr.spec.model import Interface, Network
 from nftnsr.state.model import Address, Hop, Link, Namespace, Neighbour, Route, Sysctl
 
 _LOCAL_TABLE, _FIRST_TABLE = 255, 1000
@@ -113,7 +115,7 @@ def host(scene: Scene, uplinks: Iterable[Segment], inner: list[tuple[Inner, Wire
         sysctl.write([Sysctl("net/ipv6/conf/all/forwarding", "1")])
     with wires.rtnetlink() as rtnl:
         rtnl.set_up("lo", up=True)
-        for ip in veth_targets(scene.spec):
+        for ip in unclaimed(scene.spec, None):
             rtnl.add_address(Address("lo", ip_interface(ip)))
         for segment in uplinks:
             _uplink(rtnl, segment)
@@ -139,21 +141,29 @@ def _reach_inner(rtnl: Rtnetlink, inner: list[tuple[Inner, Wire]]) -> None:
         _talk_to(rtnl, wire.near.link, wire.far, (each.network,))
 
 
-def answer_through(router: Router, number: int, networks: list[Network]) -> None:
-    """Route what the host answers by the router that asked, which is not its default one.
+def far_end(scene: Scene, link: InnerLink, inner: list[tuple[Inner, Wire]]) -> None:
+    """The twin of a namespace of somebody else's, with what is behind it."""
+    with wires.rtnetlink() as rtnl:
+        for ip in unclaimed(scene.spec, link.namespace):
+            rtnl.add_address(Address("lo", ip_interface(ip)))
+        _reach_inner(rtnl, inner)
+
+
+def answer_through(link: InnerLink, number: int, networks: list[Network]) -> None:
+    """Route what a far end answers by the router that asked, which is not its default one.
 
     The spec leaves that to its owner (`default_route = false` without a `table`); without it no
     forward works.
     """
     table = _FIRST_TABLE + number
     with wires.rtnetlink() as rtnl:
-        for via in (*(i.ip for i in router.host.router_addresses), router.host.router_link_local):
+        for via in (*(i.ip for i in link.router_addresses), link.router_link_local):
             default = EVERYWHERE[via.version]
-            hop = Hop(router.host.interface, via, onlink=True)
+            hop = Hop(link.interface, via, onlink=True)
             route = Route(default, (hop,), metric=_metric(default), table=table)
             rtnl.delete_route(route)  # of an apply before this one
             rtnl.add_route(route)
-    for network in (*(single(i.ip) for i in router.host.addresses), *networks):
+    for network in (*(single(i.ip) for i in link.addresses), *networks):
         wires.add_rule(network, table)
 
 
@@ -217,9 +227,10 @@ def _routed(segment: Segment) -> Iterator[tuple[Network, IP]]:
 def _belongs_to(segment: Segment) -> list[Network]:
     """What the internet sends to this segment's gateway."""
     near = [i.ip for i in (*segment.uplink.addresses, *segment.neighbours)]
-    singles = (ip for ip in (*near, *segment.next_hops, *segment.own_ipv6))
+    singles = (ip for ip in (*near, *segment.next_hops, *segment.far_ipv6))
     own = {single(ip) for ip in singles if not ip.is_link_local}
-    inner = {n for n in segment.router.host.networks if n.version == 6 and not is_ula(n)}
+    networks = (n for link in segment.router.links for n in link.networks)
+    inner = {n for n in networks if n.version == 6 and not is_ula(n)}
     inner = {n for n in inner if segment.owns(n[0])}
     return sorted(own | inner | {n for n, _ in _routed(segment)}, key=str)
 

@@ -79,6 +79,7 @@ def _rule(scene: Scene, segment: Segment, rule: RoutingRule) -> Reach | str:
     router = segment.router
     for family in segment.families:
         inner = [i.client for i in scene.behind(router) if i.address.version == family.version]
+        inner += scene.ends(router, family.version)
         host = _host(router, family)
         for client in (*([host] if host is not None else ()), *inner):
             goal = rule.destination

@@ -1,10 +1,12 @@
 """Who takes part in a rehearsal, and under which addresses: derived from the spec, no kernel.
 
         host --- uplink === segment of the provider === gateway --- internet
-       /    \\                         |
-    inner   inner                 neighbour
+       /    \\      |                  |
+    inner   inner  namespace      neighbour
 
-The internet has every address that nobody else has, so a client can come from anywhere.
+A namespace is one of somebody else's, at the far end of an inner link, and others are behind it as
+they are behind the host. The internet has every address that nobody else has, so a client can come
+from anywhere.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from nftnsr.compile.guard import shunned
 from nftnsr.compile.sources import translated_into
 from nftnsr.compile.uplinks import leaves_by
 from nftnsr.rehearsal.addresses import EVERYWHERE, free, joined, single, spare
+from nftnsr.rehearsal.targets import elsewhere, end_with
 from nftnsr.rehearsal.wiring import (
     LAN,
     NEIGHBOUR_PORT,
@@ -38,6 +41,7 @@ from nftnsr.spec.model import (
     StaticRoute,
     Uplink,
 )
+from nftnsr.spec.model import Inner as InnerLink
 from nftnsr.state.model import Address as Addressed
 from nftnsr.state.model import Namespace, Route
 
@@ -77,12 +81,18 @@ class Client:
         return Origin(self.place, self.address)
 
 
+def far_place(link: InnerLink) -> Place:
+    """Where the far end of an inner link is."""
+    return HOST if link.namespace is None else f"namespace {link.namespace}"
+
+
 @frozen
 class Inner:
-    """A host behind the host: it has all addresses of its network and speaks from `address`."""
+    """A host behind a far end: it has all addresses of its network and speaks from `address`."""
 
     network: Network
     address: Address
+    behind: Place = HOST
 
     @property
     def place(self) -> Place:
@@ -183,7 +193,14 @@ class Segment:
     def own_ipv6(self) -> tuple[Address, ...]:
         """The host's IPv6 addresses that the internet can reach: proxied or routed ones."""
         each = family(self.router, 6)
-        ips = [i.ip for i in each.host if not is_ula(single(i.ip))] if each else []
+        own = [i.ip for i in each.host] if each else []
+        return tuple(ip for ip in self.far_ipv6 if ip in own)
+
+    @property
+    def far_ipv6(self) -> tuple[Address, ...]:
+        """Such addresses at the far ends of all inner links."""
+        each = family(self.router, 6)
+        ips = [i.ip for i in each.far if not is_ula(single(i.ip))] if each else []
         ips = [ip for ip in ips if self.owns(ip)]
         return tuple(ip for ip in ips if self.router.proxy_ndp or not self.on_link(ip))
 
@@ -236,19 +253,31 @@ class Scene:
 
     def place_of(self, target: Address) -> Place:
         """Who has the address that a forward leads to."""
-        if _is_host(self.spec, target):
-            return HOST
+        if (link := end_with(self.spec, target)) is not None:
+            return far_place(link)
         around = [i for i in (*self.inner, *self.stray) if target in i.network]
         return max(around, key=lambda i: i.network.prefixlen).place
 
     def behind(self, router: Router) -> tuple[Inner, ...]:
         """The inner hosts of `router` whose packets to anywhere go through it."""
-        mine = [i for i in self.inner if i.network in router.host.networks]
-        return tuple(i for i in mine if router.host.default_route or self._only(router, i.network))
+        mine = [(i, k) for i in self.inner for k in router.links if i.network in k.networks]
+        return tuple(i for i, k in mine if k.default_route or self._only(router, i.network))
+
+    def ends(self, router: Router, version: int) -> tuple[Client, ...]:
+        """The far ends of the further inner links of `router`."""
+        return tuple(
+            Client(far_place(link), i.ip)
+            for link in router.inner
+            for i in link.addresses
+            if i.version == version
+        )
 
     def answers(self, router: Router, target: Address) -> bool:
         """Whether what `target` answers goes back through `router`."""
-        if router.host.default_route or any(target == i.ip for i in router.host.addresses):
+        at = end_with(Spec((router,)), target)
+        behind = (k for k in router.links if any(target in n for n in k.networks))
+        link = at or next(behind, router.host)
+        if link.default_route or any(target == i.ip for i in link.addresses):
             return True
         return self.place_of(target) in [i.place for i in self.behind(router)]
 
@@ -296,7 +325,7 @@ class Scene:
 
     def _only(self, router: Router, network: Network) -> bool:
         others = [r for r in self.spec.routers if r != router]
-        return not any(network in r.host.networks for r in others)
+        return not any(network in link.networks for r in others for link in r.links)
 
 
 def stage(spec: Spec, live: Namespace | None = None) -> Scene:
@@ -323,12 +352,27 @@ def stage(spec: Spec, live: Namespace | None = None) -> Scene:
         neighbours = tuple(_neighbours(alone, taken, sources))
         taken += [single(i.ip) for i in neighbours]
         segments.append(evolve(alone, neighbours=neighbours))
-    networks = sorted({n for r in spec.routers for n in r.host.networks}, key=str)
+    networks = sorted(behind := _behind(spec), key=str)
     singles = [n for n in here if n.num_addresses == 1]
-    inner = tuple(Inner(n, _speaker(n, [*networks, *singles])) for n in networks)
-    stray = tuple(Inner(single(t), t) for t in _elsewhere(spec, networks))
+    inner = tuple(Inner(n, _speaker(n, [*networks, *singles]), behind[n]) for n in networks)
+    stray = tuple(Inner(single(t), t) for t in elsewhere(spec, networks))
     port = _quiet_port(spec)
     return Scene(spec, far, tuple(segments), inner, stray, joined(taken), port)
+
+
+def _behind(spec: Spec) -> dict[Network, Place]:
+    """The networks behind all links, and at whose far end each is."""
+    found: dict[Network, Place] = {}
+    for router in spec.routers:
+        for link in router.links:
+            for network in link.networks:
+                place = far_place(link)
+                if found.setdefault(network, place) != place:
+                    raise Unstaged(
+                        f"network {network} is behind two places: rehearse their routers from two "
+                        "files, one at a time"
+                    )
+    return found
 
 
 def _of_host(spec: Spec, live: Namespace) -> Iterator[Network]:
@@ -372,22 +416,17 @@ def _refuse_shared(spec: Spec) -> None:
         )
 
 
-def veth_targets(spec: Spec) -> tuple[Address, ...]:
-    """Targets in a veth's own network that the spec gives nobody: only the host can have them."""
-    own = {i.ip for r in spec.routers for i in r.host.addresses}
-    return tuple(t for t in _targets(spec) if t not in own and _is_host(spec, t))
-
-
 def _named(spec: Spec) -> tuple[Network, ...]:
     """Every network that means something in the spec, sources of forwards aside."""
     return tuple(n for r in spec.routers for n in _router_networks(r))
 
 
 def _router_networks(router: Router) -> Iterator[Network]:
-    host = router.host
-    for interface in (*router.addresses, *host.addresses, *host.router_addresses):
+    ends = (i for link in router.links for i in (*link.addresses, *link.router_addresses))
+    for interface in (*router.addresses, *ends):
         yield interface.network
-    yield from host.networks
+    for link in router.links:
+        yield from link.networks
     yield from map(single, router.gateways)
     for version in (4, 6):
         yield from translated_into(router, version)
@@ -405,7 +444,7 @@ def _neighbours(
     for each in segment.families:
         prefix = min((i.network for i in each.public), key=lambda n: n.prefixlen)
         used = [t for t in taken if t != prefix]
-        used += [single(i.ip) for i in (*each.public, *each.host)]
+        used += [single(i.ip) for i in (*each.public, *each.far)]
         address = free(prefix, used)
         if address is None:
             yield ip_interface(spare(each.version, (*taken, *sources)))
@@ -428,33 +467,6 @@ def _speaker(network: Network, networks: Iterable[Network]) -> Address:
     others = [n for n in networks if n != network and n.version == network.version]
     narrower = [n for n in others if n.subnet_of(network)]  # type: ignore[arg-type]
     return free(network, narrower) or network[0]
-
-
-def _targets(spec: Spec) -> list[Address]:
-    targets = (t for r in spec.routers for f in r.forward for t in f.targets)
-    found = {t.address for t in targets if t.address is not None}
-    return sorted(found | {p.inner for r in spec.routers for p in r.one_to_one}, key=str)
-
-
-def _elsewhere(spec: Spec, networks: Collection[Network]) -> Iterator[Address]:
-    for target in _targets(spec):
-        if not _is_host(spec, target) and not any(target in n for n in networks):
-            yield target
-
-
-def _is_host(spec: Spec, target: Address) -> bool:
-    """Whether `target` is an address of the host, or only the host can have it.
-
-    A veth has two ends, so what lies in its network and in no network behind the host must be on
-    the host itself.
-    """
-    hosts = [r.host for r in spec.routers]
-    if any(target == i.ip for h in hosts for i in h.addresses):
-        return True
-    if any(target in n for h in hosts for n in h.networks):
-        return False
-    veths = [i.network for h in hosts for i in (*h.addresses, *h.router_addresses)]
-    return any(target in n for n in veths)
 
 
 def _quiet_port(spec: Spec) -> int:

@@ -33,9 +33,9 @@ def goes_out(segment: Segment, source: Address, to: Address) -> bool:
     """Whether it is promised that `source` reaches the internet, and answers find it."""
     if known_as(segment.router, segment.uplink, source, to) != (source,):
         return True
-    own = any(source == i.ip for i in segment.router.host.addresses)
-    if source.version == 6 and own:
-        return source in segment.own_ipv6
+    ends = (i.ip for link in segment.router.links for i in link.addresses)
+    if source.version == 6 and source in ends:
+        return source in segment.far_ipv6
     return not is_ula(single(source)) and not any(source in n for n in _PRIVATE)
 
 

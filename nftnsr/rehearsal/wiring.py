@@ -61,10 +61,11 @@ def bridge_port(number: int) -> str:
 
 
 def free_link_names(spec: Spec, count: int, taken: Collection[str] = ()) -> list[str]:
-    """Names for links in the host that the spec does not use there, and that are not `taken`."""
+    """Names for links that the spec uses nowhere, and that are not `taken`."""
     uplinks = [uplink for router in spec.routers for uplink in router.uplinks]
     made = [uplink.made for uplink in uplinks if uplink.made is not None]
-    used = {uplink.dev for uplink in uplinks} | {r.host.interface for r in spec.routers}
+    used = {uplink.dev for uplink in uplinks}
+    used |= {link.interface for router in spec.routers for link in router.links}
     used |= {name for each in made for name in (each.parent, each.bridge) if name is not None}
     used |= set(taken)
     candidates = (f"inner{number}" for number in range(count + len(used)))

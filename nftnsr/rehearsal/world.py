@@ -1,4 +1,7 @@
-"""The world of a rehearsal: everybody in a namespace of their own, none of which has a name."""
+"""The world of a rehearsal: everybody in a namespace of their own.
+
+None has a name but those that stand for somebody else's, which a spec speaks of by their names.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 from contextlib import ExitStack
 
 from nftnsr.kernel import wires
-from nftnsr.kernel.namespaces import Room, names
+from nftnsr.kernel.namespaces import Room, attach, delete, names
 from nftnsr.rehearsal import border, furnish, twin
 from nftnsr.rehearsal.scene import (
     ELSEWHERE,
@@ -17,10 +20,12 @@ from nftnsr.rehearsal.scene import (
     Scene,
     Segment,
     Unstaged,
+    far_place,
     stage,
 )
 from nftnsr.rehearsal.wiring import LAN, Wire, free_link_names, wire
 from nftnsr.spec.model import Address, Network, Spec
+from nftnsr.spec.model import Inner as InnerLink
 from nftnsr.state.model import Link, Namespace
 
 
@@ -114,14 +119,16 @@ class World:
                 self._rooms[segment.itself] = room
 
     def answer_through_other_routers(self) -> None:
-        """Give the host, once a spec is applied, the routes that a router needs which is not its
-        default one.
+        """Give the far ends, once a spec is applied, the routes that a router needs which is not
+        their default one.
         """
-        for segment in self.scene.segments:
-            router = segment.router
-            if segment.first and not router.host.default_route and router.host.table is None:
+        routers = self.scene.spec.routers
+        links = [(router, link) for router in routers for link in router.links]
+        for number, (router, link) in enumerate(links):
+            if not link.default_route and link.table is None:
                 networks = [i.network for i in self.scene.behind(router)]
-                self.host.run(furnish.answer_through, router, segment.number, networks)
+                networks = [n for n in networks if n in link.networks]
+                self.room(far_place(link)).run(furnish.answer_through, link, number, networks)
 
     def _segment(self, router: str) -> Segment:
         return next(s for s in self.scene.segments if s.name == router)
@@ -136,9 +143,13 @@ class World:
         for segment in scene.segments:
             self._provider(segment)
         self.internet.run(furnish.internet, scene)
-        inner = self._inner_hosts()
+        self._namespaces()
+        placed = self._inner_hosts()
+        inner = placed.pop(HOST, [])
+        for place, link in self._ends.items():
+            self.room(place).run(furnish.far_end, scene, link, placed.get(place, []))
         if self._live is not None:
-            self._stand_ins(self._live, 4 * len(scene.segments) + len(inner))
+            self._stand_ins(self._live, 4 * len(scene.segments) + len(scene.inner + scene.stray))
             self.unlike = self.host.run(furnish.live_host, scene, self._live, inner)
         else:
             self.host.run(furnish.host, scene, self._start.segments, inner)
@@ -170,19 +181,32 @@ class World:
         neighbour.run(furnish.neighbour, segment)
         gateway.run(furnish.gateway, segment)
 
-    def _inner_hosts(self) -> list[tuple[Inner, Wire]]:
+    def _namespaces(self) -> None:
+        """The twins of others' namespaces, which must have their names before the first apply."""
+        for place, link in self._ends.items():
+            assert link.namespace is not None
+            attach(link.namespace, self._open(place, forwarding=True))
+            self._stack.callback(delete, link.namespace)
+
+    @property
+    def _ends(self) -> dict[Place, InnerLink]:
+        links = [link for router in self.scene.spec.routers for link in router.inner]
+        return {far_place(link): link for link in links if link.namespace is not None}
+
+    def _inner_hosts(self) -> dict[Place, list[tuple[Inner, Wire]]]:
+        """Those behind each place, with the wires to them."""
         everybody = (*self.scene.inner, *self.scene.stray)
         base = 4 * len(self.scene.segments)
         items = () if self._live is None else self._live.items
         taken = [i.name for i in items if isinstance(i, Link)]
         names = free_link_names(self.scene.spec, len(everybody), taken)
-        placed = []
+        placed: dict[Place, list[tuple[Inner, Wire]]] = {}
         for number, (inner, name) in enumerate(zip(everybody, names, strict=True), base):
             each = wire(number, name, LAN)
             room = self._open(inner.place, forwarding=False)
-            self._plug(each, self.host, room)
+            self._plug(each, self.room(inner.behind), room)
             room.run(furnish.inner_host, inner, each)
-            placed.append((inner, each))
+            placed.setdefault(inner.behind, []).append((inner, each))
         return placed
 
     def _open(self, place: Place, *, forwarding: bool) -> Room:

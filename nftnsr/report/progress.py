@@ -25,6 +25,7 @@ WHAT: dict[Kind, str] = {
     "route": "static routes and rules",
     "in": "forwards and open addresses",
     "hairpin": "the same from inside",
+    "across": "between inner links",
     "closed": "what nobody forwards",
     "blocked": "block lists and egress",
     "transit": "through the router, for others",
