@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 
 from .model import (
+    FIRST_TABLE,
     Address,
     AddressOptions,
     Blocklist,
@@ -136,6 +137,20 @@ class UplinkDraft:
     metric: At[int] | None = None  # of a further one
     mark: At[int] | None = None
     networks: Many[Network] = Many()
+
+    @property
+    def table(self) -> int:
+        """As Uplink.table has it."""
+        return FIRST_TABLE + (0 if self.metric is None else self.metric.value)
+
+    @property
+    def numbered(self) -> Path:
+        """Where the table's number comes from."""
+        return self.path if self.metric is None else self.metric.path
+
+    def reaches(self, address: Address) -> bool:
+        """Whether a prefix of its own link has `address`."""
+        return any(address in item.value.network for item in self.addresses)
 
     def finished(self) -> Uplink:
         assert self.dev is not None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from ..draft import At, RouterDraft
+from ..draft import At, RouterDraft, UplinkDraft
 from ..model import MAIN_TABLE, Address, Interface, Network, StaticRoute
 from ..problems import Fault, Path
 from ..words import family, quoted
 from .uplink import is_far, owned
+from .uplinks import leads_over
 
 _METRIC = {4: 0, 6: 1024}  # what ip(8) gets when it names none
 _DEFAULT: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
@@ -103,11 +104,16 @@ def _places(router: RouterDraft) -> Iterator[Fault]:
     for item in router.routes:
         route = item.value
         metric = route.metric or _METRIC[route.destination.version]
-        place = (route.table, route.destination, metric)
-        path, what = taken.setdefault(place, (item.path, "a route"))
-        if path != item.path:
-            message = f"there is {what} to {route.destination} of the same metric already"
-            yield Fault(item.path, message, "give it a metric, or a table", also=path)
+        uplink = leads_over(router, route) if route.table == MAIN_TABLE else None
+        tables = (route.table,) if uplink is None else _tables(router, uplink)
+        for table in tables:
+            path, what = taken.setdefault(
+                (table, route.destination, metric), (item.path, "a route")
+            )
+            if path != item.path:
+                message = f"there is {what} to {route.destination} of the same metric already"
+                yield Fault(item.path, message, "give it a metric, or a table", also=path)
+                break
 
 
 def _implied(router: RouterDraft) -> Iterator[tuple[Place, Path, str]]:
@@ -120,8 +126,9 @@ def _implied(router: RouterDraft) -> Iterator[tuple[Place, Path, str]]:
         metric = 0 if uplink.metric is None else uplink.metric.value
         for gateway in uplink.gateways:
             version = gateway.value.version
-            where = (MAIN_TABLE, _DEFAULT[version], _METRIC[version] + metric)
-            yield where, gateway.path, "the gateway's route"
+            for table in _tables(router, uplink):
+                where = (table, _DEFAULT[version], _METRIC[version] + metric)
+                yield where, gateway.path, "the gateway's route"
     for item in _prefixes(router):
         if item.value.version == 4:
             yield place(item.value.network), item.path, "the connected route"
@@ -130,6 +137,11 @@ def _implied(router: RouterDraft) -> Iterator[tuple[Place, Path, str]]:
             yield place(network.value), network.path, "the route"
         for address in link.addresses:
             yield place(ip_network(address.value.ip)), address.path, "the route"
+
+
+def _tables(router: RouterDraft, uplink: UplinkDraft) -> tuple[int, ...]:
+    """Where a route over `uplink` is that is in the main table."""
+    return (MAIN_TABLE, uplink.table) if len(router.uplinks) > 1 else (MAIN_TABLE,)
 
 
 def _rules(router: RouterDraft, versions: set[int]) -> Iterator[Fault]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_network, summarize_address_range
 
 from ..draft import At, RouterDraft
-from ..model import Address, Helper, Network, SourceNat
+from ..model import Address, Helper, Interface, Network, SourceNat
 from ..problems import Fault
 from ..words import family, quoted
 from .behind import Behind
@@ -58,23 +58,25 @@ def _publics(router: RouterDraft) -> Iterator[tuple[Place, Address, Address]]:
 
 
 def _firsts(router: RouterDraft) -> Iterator[Fault]:
-    """The first address of a family is what the router and all others inside leave with."""
-    firsts = {item.value.version: item for item in reversed(router.addresses.items)}
+    """An uplink's first address of a family is what all others inside leave by it with."""
+    firsts: dict[Address, At[Interface]] = {}
+    for uplink in router.uplinks:
+        own = {item.value.version: item for item in reversed(uplink.addresses.items)}
+        firsts |= {item.value.ip: item for item in own.values()}
+    versions = {address.version for address in firsts}
     for pair in router.one_to_one:
-        first = firsts.get(pair.value.public.version)
-        if first is None:
-            kind = family(pair.value.public.version)
+        public = pair.value.public
+        kind = family(public.version)
+        if public.version not in versions:
             message = f"{pair.value.text} is of no use: the uplink has no {kind} address"
             yield Fault(pair.path, message, "add one to `addresses`")
-        elif first.value.ip == pair.value.public:
-            message = (
-                f"{pair.value.public} is the uplink's first {family(first.value.version)} address"
-            )
+        elif public in firsts:
+            message = f"{public} is the uplink's first {kind} address"
             hint = "it is the router's own: take another one, or put another one first"
-            yield Fault(pair.path, message, hint, also=first.path)
+            yield Fault(pair.path, message, hint, also=firsts[public].path)
     for each in (*router.snat, *router.prefix_translation):
         version = _inner(each.value).version
-        if version not in firsts:
+        if version not in versions:
             message = f"it is of no use: the uplink has no {family(version)} address"
             yield Fault(each.path, message, "add one to `addresses`")
 
@@ -146,16 +148,23 @@ def _prefixes(router: RouterDraft) -> Iterator[Fault]:
     for elder, younger in overlapping(stretches([(p.value.public, p) for p in pairs])):
         message = f"prefix {younger.value.public} overlaps {elder.value.public}"
         yield Fault(younger.path, message, also=elder.path)
-    held = [i for i in owned(router) if i.value.version == 6 and not i.value.is_link_local]
+    held = [(net, at) for net, at in _held(router) if net.version == 6 and not net.is_link_local]
     for pair in pairs:
-        for item in held:
-            on_link = item.path[3] == "addresses"
-            taken = item.value.network if on_link else ip_network(item.value.ip)
-            if pair.value.public.overlaps(taken):
+        for network, item in held:
+            if pair.value.public.overlaps(network):
                 message = f"prefix {pair.value.public} holds {item.value}"
                 hint = "it must be one that the provider routes to the router, with nobody in it"
                 yield Fault(pair.path, message, hint, also=item.path)
                 break
+
+
+def _held(router: RouterDraft) -> Iterator[tuple[Network, Place]]:
+    """Where somebody is: on the links of the uplinks, and inside."""
+    yield from ((item.value.network, item) for item in router.addresses)
+    for link in router.links:
+        ends = (*link.addresses, *link.router_addresses)
+        yield from ((ip_network(item.value.ip), item) for item in ends)
+        yield from ((item.value, item) for item in link.networks)
 
 
 def _not_behind(router: RouterDraft) -> Iterator[Fault]:
@@ -171,6 +180,10 @@ def _not_behind(router: RouterDraft) -> Iterator[Fault]:
         elif inner not in behind:
             message = f"{inner} is not behind {behind.whom}"
             yield Fault(pair.path, message, f"add its network to `networks` of {behind.of}")
+    for place, first, last in _publics(router):
+        if any(behind.overlaps(network) for network in summarize_address_range(first, last)):
+            message = f"{first if first == last else f'{first}-{last}'} is behind {behind.whom}"
+            yield Fault(place.path, message, "name an address that is the router's outside")
     for each in (*router.snat, *router.prefix_translation):
         network = _inner(each.value)
         if not behind.overlaps(network):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from ..draft import At, RouterDraft, UplinkDraft
-from ..model import FIRST_TABLE, Address, Network
+from ..model import FIRST_TABLE, Address, Network, StaticRoute
 from ..problems import Fault, Path
 from ..words import family, quoted
 from .behind import Behind
@@ -19,6 +19,9 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
     yield from _devs(router)
     yield from _numbers(router)
     yield from _prefixes(router)
+    yield from _gateways(router)
+    yield from _tables(router)
+    yield from _marked(router)
     for uplink in router.uplinks[1:]:
         yield from _networks(router, uplink)
     yield from _chosen_twice(router)
@@ -57,6 +60,54 @@ def _prefixes(router: RouterDraft) -> Iterator[Fault]:
                 message = f"address {younger.value} is in {elder.value.network} of another uplink"
                 hint = "two uplinks on one segment are no two ways out"
                 yield Fault(younger.path, message, hint, also=elder.path)
+
+
+def _gateways(router: RouterDraft) -> Iterator[Fault]:
+    """On a link of its own a gateway of another one's prefix would never be found."""
+    for uplink in router.uplinks:
+        for gateway in uplink.gateways:
+            address = gateway.value
+            others = (u for u in router.uplinks if u is not uplink and u.reaches(address))
+            other = next(others, None)
+            if other is not None and not address.is_link_local and not uplink.reaches(address):
+                message = f"gateway {address} is on the link of another uplink"
+                yield Fault(
+                    gateway.path, message, "write it there", also=other.addresses.items[0].path
+                )
+
+
+def _tables(router: RouterDraft) -> Iterator[Fault]:
+    """What an uplink's table routes leaves by that uplink, or not at all."""
+    for item in router.routes:
+        route = item.value
+        uplink = next((u for u in router.uplinks if u.table == route.table), None)
+        over = leads_over(router, route)
+        if uplink is not None and over not in (None, uplink):
+            dev = "" if uplink.dev is None else f" {uplink.dev.value}"
+            message = f"table {route.table} is for what leaves by the uplink{dev}"
+            hint = "take another one, and a rule that looks there"
+            yield Fault(item.path, message, hint, also=uplink.numbered)
+
+
+def _marked(router: RouterDraft) -> Iterator[Fault]:
+    """Packets with an uplink's mark have found its table before a rule of the spec is asked."""
+    for item in router.rules:
+        mark, mask = item.value.mark or (0, 0)
+        for uplink in router.uplinks:
+            its = FIRST_TABLE if uplink.mark is None else uplink.mark.value
+            if mark and its & mask == mark:
+                message = f"mark {its} is that of what leaves by an uplink"
+                also = uplink.path if uplink.mark is None else uplink.mark.path
+                yield Fault(item.path, message, "take another one", also=also)
+
+
+def leads_over(router: RouterDraft, route: StaticRoute) -> UplinkDraft | None:
+    """The uplink that `route` leads over, if it is one."""
+    if route.dev is not None:
+        named = (u for u in router.uplinks if u.dev is not None and u.dev.value == route.dev)
+        return next(named, None)
+    via = route.via
+    return next((u for u in router.uplinks if via is not None and u.reaches(via)), None)
 
 
 def _networks(router: RouterDraft, uplink: UplinkDraft) -> Iterator[Fault]:
