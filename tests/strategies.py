@@ -103,6 +103,7 @@ def forwards(draw: st.DrawFn, versions: list[int], ports: Ports) -> Forward:
         balance=draw(st.sampled_from(["source", "round-robin"])),
         limit=draw(st.none() | st.just(Limit(Rate(20, "minute")))),
         hide_client=draw(st.booleans()),
+        synproxy=draw(st.booleans()),
         nat=draw(st.sampled_from([True, True, False])),
     )
 

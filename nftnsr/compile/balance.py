@@ -66,8 +66,12 @@ def chains(router: Router) -> Iterator[Chain]:
 
 def rules(router: Router) -> Iterator[str]:
     for each, match, _ in _groups(router):
-        name = match.name("balance", each)
-        yield f"{match.guard(each, router)}{match.key(each)} vmap @{name}"
+        yield rule(router, each, match)
+
+
+def rule(router: Router, each: Family, match: Match, *, local: bool = False) -> str:
+    name = match.name("balance", each)
+    return f"{match.guard(each, router, local=local)}{match.key(each)} vmap @{name}"
 
 
 def _groups(router: Router) -> Iterator[tuple[Family, Match, _Group]]:

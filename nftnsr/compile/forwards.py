@@ -34,8 +34,12 @@ def sets(router: Router) -> Iterator[Set]:
 def rules(router: Router) -> Iterator[str]:
     for each in families(router):
         for match in _maps(router, each):
-            to = f"dnat {each.keyword} to {match.key(each)} map @{match.name('forward', each)}"
-            yield match.guard(each, router) + to
+            yield rule(router, each, match)
+
+
+def rule(router: Router, each: Family, match: Match, *, local: bool = False) -> str:
+    to = f"dnat {each.keyword} to {match.key(each)} map @{match.name('forward', each)}"
+    return match.guard(each, router, local=local) + to
 
 
 def _maps(router: Router, each: Family) -> Mapping[Match, list[str]]:

@@ -13,15 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nftnsr.spec.model import Helper, Protocol, Router
+from nftnsr.spec.model import HELPER_PORTS, Helper, Protocol, Router
 from nftnsr.state.model import Block, Chain
 from nftnsr.state.words import TABLE
-
-PORTS: dict[Helper, tuple[tuple[Protocol, int], ...]] = {
-    "ftp": (("tcp", 21),),
-    "sip": (("udp", 5060), ("tcp", 5060)),
-    "tftp": (("udp", 69),),
-}
 
 # After dstnat, and before the entry is confirmed, after which a helper cannot be set any more.
 _HOOK = "type filter hook prerouting priority filter; policy accept;"
@@ -29,7 +23,7 @@ _HOOK = "type filter hook prerouting priority filter; policy accept;"
 
 def objects(router: Router) -> Iterator[Block]:
     for helper in router.helpers:
-        for protocol, _ in PORTS[helper]:
+        for protocol, _ in HELPER_PORTS[helper]:
             lines = (f'type "{helper}" protocol {protocol}', "l3proto inet")
             yield Block(TABLE, "ct helper", _name(helper, protocol), lines)
 
@@ -41,7 +35,7 @@ def chains(router: Router) -> Iterator[Chain]:
 
 def _rules(router: Router) -> Iterator[str]:
     for helper in router.helpers:
-        for protocol, port in PORTS[helper]:
+        for protocol, port in HELPER_PORTS[helper]:
             assign = f'ct helper set "{_name(helper, protocol)}"'
             yield f"{protocol} dport {port} {assign}"
             if _moved(router, protocol, port):

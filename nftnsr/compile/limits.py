@@ -32,7 +32,7 @@ def sets(router: Router) -> Iterator[Set]:
             f"{key} : jump {_name('limit', way)}" for way, _ in limited for key in way.full_keys
         )
         declared = FULL.declaration(each, "verdict")
-        yield Set(TABLE, "map", f"limit_{each.name}", declared, jumps)
+        yield Set(TABLE, "map", map_name(each), declared, jumps)
         for way, limit in limited:
             lines = (
                 f"type {each.address_type}", f"size {_MOST}",
@@ -52,7 +52,11 @@ def chains(router: Router) -> Iterator[Chain]:
 
 def rules(router: Router) -> Iterator[str]:
     for each, _ in _limited(router):
-        yield f"iifname {outer(router)} {FULL.key(each)} vmap @limit_{each.name}"
+        yield f"iifname {outer(router)} {FULL.key(each)} vmap @{map_name(each)}"
+
+
+def map_name(each: Family) -> str:
+    return f"limit_{each.name}"
 
 
 def _limited(router: Router) -> Iterator[tuple[Family, list[tuple[Way, Limit]]]]:

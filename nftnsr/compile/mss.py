@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from nftnsr.compile.families import families, outer
-from nftnsr.spec.model import Router
+from nftnsr.compile.families import Family, families, outer
+from nftnsr.spec.model import Router, Uplink
 from nftnsr.state.model import Chain
 from nftnsr.state.words import TABLE, anonymous_set
 
@@ -26,6 +26,12 @@ def chains(router: Router) -> Iterator[Chain]:
         yield Chain(TABLE, "mss", _HOOK, tuple(_rules(router)))
 
 
+def segment(router: Router, uplink: Uplink, each: Family) -> int:
+    """The largest segment that fits through an uplink, or that the spec names."""
+    named = router.mss_clamp
+    return (uplink.mtu or _USUAL_MTU) - _HEADERS[each.version] if named in (True, False) else named
+
+
 def _rules(router: Router) -> Iterator[str]:
     go, come = f"oifname {outer(router)}", f"iifname {outer(router)}"
     if router.mss_clamp is not True:
@@ -34,10 +40,9 @@ def _rules(router: Router) -> Iterator[str]:
         return
     yield f"{go} {_SET} rt mtu"
     for each in families(router):
-        by_mtu: dict[int, list[str]] = defaultdict(list)
+        by_size: dict[int, list[str]] = defaultdict(list)
         for uplink in router.uplinks:
             if each.on(uplink).public:
-                by_mtu[uplink.mtu or _USUAL_MTU].append(f'"{uplink.dev}"')
-        for mtu, devs in by_mtu.items():
-            size = mtu - _HEADERS[each.version]
+                by_size[segment(router, uplink, each)].append(f'"{uplink.dev}"')
+        for size, devs in by_size.items():
             yield f"iifname {anonymous_set(devs)} meta nfproto {each.name} {_SET} {size}"

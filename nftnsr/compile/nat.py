@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nftnsr.compile import balance, forwards, limits, sources, wholes
+from nftnsr.compile import balance, forwards, limits, sources, synproxy, wholes
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE
@@ -14,7 +14,7 @@ _POSTROUTING = "type nat hook postrouting priority srcnat; policy accept;"
 
 
 def sets(router: Router) -> Iterator[Set]:
-    for part in (limits, forwards, balance, wholes, sources):
+    for part in (limits, forwards, balance, wholes, sources, synproxy):
         yield from part.sets(router)
 
 
@@ -23,7 +23,9 @@ def chains(router: Router) -> Iterator[Chain]:
     yield from balance.chains(router)
     # A connection over its limit is dropped before anything translates it.
     translated = [rule for part in (forwards, balance, wholes) for rule in part.rules(router)]
-    if inward := (*limits.rules(router), *translated):
+    # A SYN proxy comes first: it is not asked for an answer to its cookies.
+    if inward := (*synproxy.rules(router), *limits.rules(router), *translated):
         yield Chain(TABLE, "prerouting", _PREROUTING, inward)
     if outward := tuple(sources.rules(router, translated=bool(translated))):
         yield Chain(TABLE, "postrouting", _POSTROUTING, outward)
+    yield from synproxy.chains(router)

@@ -45,8 +45,10 @@ def rules(router: Router, *, translated: bool) -> Iterator[str]:
         # Else the server answers the client directly, past the router, from another address.
         yield f"iifname {links} oifname {links} ct status dnat masquerade"
     for each in families(router):
-        if any(w.forward.hide_client for w in ways(router, each)):
-            inward = f"iifname {outer(router)} oifname {links} {transports(router)}"
+        if hiding := [w.forward for w in ways(router, each) if w.forward.hide_client]:
+            # What a SYN proxy begins came in by no link.
+            come = "" if any(f.synproxy for f in hiding) else f"iifname {outer(router)} "
+            inward = f"{come}oifname {links} {transports(router)}"
             asked = " . ".join((
                 f"ct original {each.keyword} saddr", f"ct original {each.keyword} daddr",
                 "meta l4proto", "ct original proto-dst",

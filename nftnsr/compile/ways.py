@@ -50,9 +50,12 @@ class Match:
         """The type of what such a map leads to: a range keeps its ports."""
         return each.address_type + ("" if self.ranges else " . inet_service")
 
-    def guard(self, each: Family, router: Router) -> str:
-        """What a packet must be for the map to be asked, with a space behind."""
-        match = [f"iifname {outer(router)}"] * self.outside
+    def guard(self, each: Family, router: Router, *, local: bool = False) -> str:
+        """What a packet must be for the map to be asked, with a space behind.
+
+        A `local` one is the router's own, and came in by no link.
+        """
+        match = [f"iifname {outer(router)}"] * (self.outside and not local)
         if not self.addresses:
             match.append(f"{each.keyword} daddr {anonymous_set(map(str, each.shared))}")
         if self.sources or self.addresses:

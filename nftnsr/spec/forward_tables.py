@@ -41,7 +41,7 @@ class Forwards:
         table.setting("name", values.forward_name, "")
         table.setting("balance", forwards.balance, "source")
         table.setting("limit", forwards.limit, None)
-        for key in ("hairpin", "enabled", "hide_client"):
+        for key in ("hairpin", "enabled", "hide_client", "synproxy"):
             table.flag(key)
         addresses, sources = _addresses(table), sources_of(table, "use the forward")
         for target in targets if ports is not None else ():
@@ -66,7 +66,7 @@ class Forwards:
 
 
 def _without_nat(table: Table, targets: Many[Target]) -> None:
-    for key in ("address", "balance", "hairpin", "hide_client"):
+    for key in ("address", "balance", "hairpin", "hide_client", "synproxy"):
         if table.get(key) is not None:
             message = f"`{key}` is of no use without NAT"
             table.fault(key, message, "clients ask for the server's own address", on_key=True)

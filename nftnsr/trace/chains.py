@@ -10,14 +10,17 @@ from nftnsr.state.model import Chain
 from nftnsr.trace.fib import Fib
 from nftnsr.trace.fields import Field, Hashed, InTurn, Key
 from nftnsr.trace.grammar import (
+    Cookie,
     Limit,
     Lookup,
     Marking,
     Match,
     NoWayBack,
+    Opening,
     Remark,
     Statement,
     Translation,
+    Untracked,
     Verdict,
     VerdictMap,
     read,
@@ -44,6 +47,8 @@ class Walk:
     """Whose turn it is where servers take turns, which nobody can know before."""
     turns: int = 1
     """How many take turns there."""
+    proxied: bool = False
+    """Whether the router has answered it in the server's place."""
     translated_at: Stage | None = None
     """The last hook at which a rule translated it."""
     steps: list[Step] = field(factory=list)
@@ -139,6 +144,19 @@ class _Rule:
                 packet = self.walk.packet
                 way = self.walk.fib.way_back(packet.source.address, packet.destination.address)
                 return way.kind != "unicast" or way.dev != packet.iif
+            case Opening(first):
+                # A trace is of a first packet and of the answer to it, of none between the two.
+                return first and self.walk.packet.protocol == "tcp" and not self.walk.packet.answer
+            case Untracked():
+                packet = self.walk.packet
+                known = evolve(packet.connection, state="untracked")
+                self.walk.packet = evolve(packet, connection=known)
+                self.words.append("not tracked")
+                return True
+            case Cookie():
+                self.walk.proxied = True
+                self.words.append("answered with a cookie; who answers that is connected")
+                return Verdict("drop")
             case Verdict():
                 return self._says(statement)
             case VerdictMap(key, among):

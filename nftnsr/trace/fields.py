@@ -53,8 +53,13 @@ def _tcp_flags(packet: Packet) -> Value | None:
     return frozenset(flags) if packet.protocol == "tcp" else None
 
 
+def _tracked(of: Callable[[Packet], Value]) -> Callable[[Packet], Value | None]:
+    """What only a packet has that connection tracking knows."""
+    return lambda p: None if p.connection.state == "untracked" else of(p)
+
+
 FIELDS: Mapping[str, Callable[[Packet], Value | None]] = {
-    "iifname": lambda p: p.iif,
+    "iifname": lambda p: p.iif or None,
     "oifname": lambda p: p.oif or None,
     "ip saddr": _ip(4, lambda p: p.source),
     "ip daddr": _ip(4, lambda p: p.destination),
@@ -72,8 +77,8 @@ FIELDS: Mapping[str, Callable[[Packet], Value | None]] = {
     "tcp flags": _tcp_flags,
     "ct state": lambda p: p.connection.state,
     "ct status": _status,
-    "ct mark": lambda p: p.connection.mark,
-    "ct direction": lambda p: "reply" if p.answer else "original",
+    "ct mark": _tracked(lambda p: p.connection.mark),
+    "ct direction": _tracked(lambda p: "reply" if p.answer else "original"),
     "ct original ip saddr": _ip(4, lambda p: p.connection.source),
     "ct original ip daddr": _ip(4, lambda p: p.connection.destination),
     "ct original ip6 saddr": _ip(6, lambda p: p.connection.source),

@@ -43,6 +43,23 @@ class NoWayBack:
 
 
 @frozen
+class Opening:
+    """`tcp flags ...`: whether it is a SYN, or with `first` unset one of the later packets."""
+
+    first: bool
+
+
+@frozen
+class Untracked:
+    """`notrack`: connection tracking never hears of it."""
+
+
+@frozen
+class Cookie:
+    """`synproxy`: it is answered with a cookie, and goes no further."""
+
+
+@frozen
 class Verdict:
     """`accept`, `drop`, or another chain; one that is called by `jump` comes back."""
 
@@ -101,7 +118,10 @@ class Remark:
     words: str
 
 
-Statement = Match | NoWayBack | Verdict | VerdictMap | Translation | Marking | Limit | Remark
+Statement = (
+    Match | NoWayBack | Opening | Untracked | Cookie | Verdict | VerdictMap | Translation | Marking
+    | Limit | Remark
+)  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -263,6 +283,13 @@ class _Reader:
     def helper(self) -> Statement:
         return Remark(f"connections that it announces are let through, helper {self.next()}")
 
+    def cookie(self) -> Statement:
+        for word in ("mss", "wscale"):
+            self._expect(word)
+            self.next()
+        self._expect("timestamp sack-perm")
+        return Cookie()
+
     def segment_size(self) -> Statement:
         size = "the route's MTU allows" if self._taken("rt mtu") else self.next()
         return Remark(f"TCP's segments shall not be larger than {size}")
@@ -285,4 +312,9 @@ _STATEMENTS: Mapping[str, Callable[[_Reader], Statement]] = {
     "ct helper set": lambda r: r.helper(),
     "tcp option maxseg size set": lambda r: r.segment_size(),
     "fib saddr . iif oif missing": lambda _: NoWayBack(),
+    "tcp flags & (fin | syn | rst | ack) == syn": lambda _: Opening(first=True),
+    "tcp flags & (syn | ack) == ack": lambda _: Opening(first=False),
+    "notrack": lambda _: Untracked(),
+    "synproxy": lambda r: r.cookie(),
+    "reset tcp option timestamp": lambda _: Remark("its timestamp is taken out"),
 }

@@ -2,6 +2,7 @@
 
     prerouting -> routing, reverse path filter -> forward -> postrouting -> the next link
                                                -> input -> the router itself
+             of a SYN proxy, for who answers it:  output -> routing -> postrouting -> the next link
 
 Nothing but the compiled state decides it: the very rules, routes and settings that `apply` makes.
 net/ipv4/ip_input.c, net/ipv4/route.c, net/ipv4/fib_frontend.c, net/ipv6/ip6_output.c.
@@ -17,7 +18,7 @@ from attrs import define, evolve, frozen
 from nftnsr.state.model import Namespace, Sysctl
 from nftnsr.trace.chains import Walk
 from nftnsr.trace.fib import Fib, Way
-from nftnsr.trace.packet import Packet, answer_to
+from nftnsr.trace.packet import Packet, answer_to, first_packet
 from nftnsr.trace.sources import Sources
 from nftnsr.trace.step import Stage, Step
 from nftnsr.trace.tables import Tables
@@ -129,7 +130,24 @@ class _Passage:
         return self._ends("dropped", "routing", words, back)
 
     def _input(self) -> Ending:
-        return "dropped" if self.walk.hook("input") == "drop" else "local"
+        fate = self.walk.hook("input")
+        if self.walk.proxied:
+            return self._output()
+        return "dropped" if fate == "drop" else "local"
+
+    def _output(self) -> Ending:
+        """The router's own SYN in the client's name (nf_synproxy_core.c)."""
+        walk, sent = self.walk, self.walk.packet
+        walk.packet = first_packet(sent.source, sent.destination, sent.protocol, iif="")
+        if walk.hook("output") == "drop":
+            return "dropped"
+        to, of = walk.packet.destination.address, walk.packet.source.address
+        way = self.kernel.fib.way(to, of, "", walk.packet.mark)
+        if way.kind != "unicast" or way.dev is None:
+            return self._ends("refused", "routing", f"{to} leads nowhere", way)
+        self._step("routing", f"{to} is reached by {way.dev}", way)
+        walk.packet = evolve(walk.packet, oif=way.dev, next_hop=way.via)
+        return "dropped" if walk.hook("postrouting") == "drop" else "leaves"
 
     def _forward(self, way: Way) -> Ending:
         walk, version = self.walk, self.walk.packet.version

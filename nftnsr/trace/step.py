@@ -9,7 +9,7 @@ from attrs import frozen
 from nftnsr.state.model import Address, PolicyRule, Route
 
 Stage = Literal[
-    "arrives", "prerouting", "routing", "input", "forward", "postrouting", "leaves",
+    "arrives", "prerouting", "routing", "input", "forward", "output", "postrouting", "leaves",
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from attrs import frozen
 from nftnsr.state.model import Chain, Namespace, Set
 from nftnsr.trace.values import Elements
 
-Hook = Literal["prerouting", "input", "forward", "postrouting"]
+Hook = Literal["prerouting", "input", "forward", "output", "postrouting"]
 Policy = Literal["accept", "drop"]
 
 _HOOK = re.compile(
@@ -22,7 +22,8 @@ _HOOK = re.compile(
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "srcnat": 100}
 
 NAT_PRIORITIES: Mapping[Hook, int] = {
-    "prerouting": _PRIORITIES["dstnat"], "postrouting": _PRIORITIES["srcnat"],
+    "prerouting": _PRIORITIES["dstnat"], "output": _PRIORITIES["dstnat"],
+    "postrouting": _PRIORITIES["srcnat"],
 }  # fmt: skip
 """Where at a hook the kernel translates, whatever the priority of nat chains is."""
 

@@ -60,7 +60,6 @@ table inet nftnsr {
 		elements = {
 			203.0.113.68 . tcp . 80 : 10.20.0.10 . 80,
 			203.0.113.68 . tcp . 443 : 10.20.0.10 . 443,
-			203.0.113.68 . udp . 80 : 10.20.0.10 . 80,
 			203.0.113.68 . udp . 443 : 10.20.0.10 . 443
 		}
 	}
@@ -145,6 +144,15 @@ table inet nftnsr {
 		}
 	}
 
+	set synproxy_ipv4 {
+		type ipv4_addr . ipv4_addr . inet_proto . inet_service
+		flags interval
+		elements = {
+			0.0.0.0/0 . 203.0.113.68 . tcp . 80,
+			0.0.0.0/0 . 203.0.113.68 . tcp . 443
+		}
+	}
+
 	chain limit_tcp_636_ipv4 {
 		update @limited_tcp_636_ipv4 { ip saddr limit rate over 20/minute burst 10 packets } drop
 	}
@@ -167,6 +175,7 @@ table inet nftnsr {
 
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
+		iifname "eno1" ip saddr . ip daddr . meta l4proto . th dport @synproxy_ipv4 accept
 		iifname "eno1" ip saddr . ip daddr . meta l4proto . th dport vmap @limit_ipv4
 		ip daddr { 203.0.113.66, 203.0.113.68 } dnat ip to meta l4proto . th dport map @forward_ipv4
 		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport map @forward_ipv4_addresses
@@ -184,6 +193,30 @@ table inet nftnsr {
 		oifname "eno1" meta nfproto ipv4 masquerade fully-random
 		iifname "vwan" oifname "vwan" ct status dnat masquerade
 		iifname "eno1" oifname "vwan" meta l4proto { tcp, udp, sctp } ct original ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst @hidden_ipv4 masquerade
+	}
+
+	chain untracked {
+		type filter hook prerouting priority raw; policy accept;
+		iifname "eno1" tcp flags & (fin | syn | rst | ack) == syn ip saddr . ip daddr . meta l4proto . th dport @synproxy_ipv4 notrack
+	}
+
+	chain cookies {
+		type filter hook input priority filter - 1; policy accept;
+		iifname "eno1" ip saddr . ip daddr . meta l4proto . th dport @synproxy_ipv4 synproxy mss 1460 wscale 7 timestamp sack-perm
+	}
+
+	chain proxied {
+		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport map @forward_ipv4_addresses
+	}
+
+	chain output {
+		type nat hook output priority -100; policy accept;
+		ip saddr . ip daddr . meta l4proto . th dport @synproxy_ipv4 goto proxied
+	}
+
+	chain output_acks {
+		type filter hook output priority raw; policy accept;
+		tcp flags & (syn | ack) == ack ip saddr . ip daddr . meta l4proto . th dport @synproxy_ipv4 reset tcp option timestamp
 	}
 
 	chain helpers {

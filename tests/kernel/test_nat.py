@@ -116,6 +116,8 @@ def ask(
         if kind == "tcp":
             connection, peer = ready[0].accept()
             with connection:
+                connection.settimeout(patience)
+                assert connection.recv(10) == b"ping"
                 connection.send(b"pong")
         else:
             _, peer = ready[0].recvfrom(10)

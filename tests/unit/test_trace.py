@@ -102,6 +102,22 @@ def test_server_that_the_source_chooses_is_always_the_same() -> None:
     assert {server for (server,) in found} == {"192.168.158.2:22", "10.42.0.7:22"}
 
 
+def test_syn_proxy_answers_and_connects_who_answers_it() -> None:
+    some = 'from = ["203.0.113.0/24"]'
+    proxied = router(f'forward = [{{ port = 22, to = "10.42.0.7:2222", {some}, synproxy = true }}]')
+    found = asked(proxied, "203.0.113.9", "1.2.3.4")
+    assert delivered(found) == ["10.42.0.7:2222"]
+    (way,) = found.ways
+    assert way.there.last.source == End(ip_address("203.0.113.9"), 40000)
+    assert [s.stage for s in way.there.steps if s.chain == "cookies"] == ["input"]
+    assert way.back is not None
+    assert way.back.last.source == End(ip_address("1.2.3.4"), 22)
+    assert not asked(proxied, "198.51.100.9", "1.2.3.4").arrives
+    inside = asked(proxied, "10.42.0.9", "1.2.3.4")
+    assert inside.arrives
+    assert not any(step.chain == "cookies" for step in inside.ways[0].there.steps)
+
+
 def test_answer_past_the_router_is_no_answer() -> None:
     found = asked(router('forward = ["22/tcp -> 10.42.0.7"]'), "10.42.0.9", "1.2.3.4")
     assert found.arrives

@@ -109,6 +109,8 @@ def _notes(router: Router, forward: Forward) -> Iterator[str]:
         yield f"at most {forward.limit.rate}"
     if forward.hide_client:
         yield "as the router"
+    if forward.synproxy:
+        yield "SYN proxy"
     if router.hairpin and not forward.hairpin:
         yield "from outside only"
 

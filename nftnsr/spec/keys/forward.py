@@ -82,6 +82,13 @@ FORWARD_KEYS: Final = by_name(
         "true",
     ),
     Key(
+        "synproxy",
+        Kind.FLAG,
+        "Whether the router answers who wants to connect by TCP from outside, and troubles the "
+        "server only with those who can be answered: so it is not reached by a flood of SYNs.",
+        "true",
+    ),
+    Key(
         "nat",
         Kind.FLAG,
         "Whether the public address stands for the server; without NAT its own, global IPv6 "

@@ -26,10 +26,11 @@ from .routing import (
     StaticRoute,
 )
 from .terms import Address, Interface, Limit, Network, Ports, Protocol, Rate
-from .translations import Helper, OneToOne, PrefixPair, SourceNat, SourcePorts
+from .translations import HELPER_PORTS, Helper, OneToOne, PrefixPair, SourceNat, SourcePorts
 
 __all__ = [
     "FIRST_TABLE",
+    "HELPER_PORTS",
     "HOST_ITSELF",
     "HOST_LINK_LOCAL",
     "MAIN_TABLE",

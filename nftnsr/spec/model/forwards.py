@@ -54,6 +54,7 @@ class Forward:
     balance: Balance = "source"
     limit: Limit | None = None
     hide_client: bool = False
+    synproxy: bool = False
     nat: bool = True  # False: its clients ask for the targets' own IPv6 addresses
 
     @property

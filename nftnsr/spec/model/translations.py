@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv6Address, IPv6Network
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import frozen
 
-from .terms import Address, Network
+from .terms import Address, Network, Protocol
 
 Helper = Literal["ftp", "sip", "tftp"]
 SourcePorts = Literal["preserve", "random", "fully-random"]
+
+HELPER_PORTS: Final[Mapping[Helper, tuple[tuple[Protocol, int], ...]]] = {
+    "ftp": (("tcp", 21),),
+    "sip": (("udp", 5060), ("tcp", 5060)),
+    "tftp": (("udp", 69),),
+}
 
 
 @frozen

@@ -16,6 +16,7 @@ from . import (
     machine,
     places,
     routes,
+    synproxy,
     translations,
     untranslated,
     uplink,
@@ -33,6 +34,7 @@ def router_faults(router: RouterDraft) -> Iterator[Fault]:
     yield from routes.faults(router)
     yield from forwards.faults(router)
     yield from untranslated.faults(router)
+    yield from synproxy.faults(router)
     yield from translations.faults(router)
     yield from filter.faults(router)
 
