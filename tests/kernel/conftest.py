@@ -22,7 +22,7 @@ from attrs import frozen
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.spec import parse
-from nftnsr.spec.model import Router, Spec
+from nftnsr.spec.model import Spec, Uplink
 
 _CLONE_NEWNS, _CLONE_NEWNET = 0x20000, 0x40000000
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
@@ -83,10 +83,10 @@ def segment(box: None) -> Iterator[Segment]:
         yield Segment(provider)
 
 
-def add_link_for(router: Router, number: int) -> str:
-    """Give the host the link that a router takes, or is made upon; its other end is p`number`."""
-    made = router.uplinks[0].made
-    dev = router.uplinks[0].dev if made is None else made.parent or f"port{number}"
+def add_link_for(uplink: Uplink, number: int) -> str:
+    """Give the host the link that an uplink is, or is made upon; its other end is p`number`."""
+    made = uplink.made
+    dev = uplink.dev if made is None else made.parent or f"port{number}"
     sh(f"ip link add name {dev} up type veth peer name p{number}; ip link set p{number} up")
     if made is not None and made.bridge is not None:
         sh(f"ip link add name {made.bridge} up type bridge; ip link set {dev} master {made.bridge}")

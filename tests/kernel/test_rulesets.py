@@ -38,8 +38,9 @@ def test_ruleset_loads_and_its_listing_is_its_normal_form(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SPECS + MORE, ids=lambda path: path.stem)
 def test_printed_commands_reach_what_diff_wants(path: Path, tmp_path: Path) -> None:
-    for number, router in enumerate(load(path).routers):
-        add_link_for(router, number)
+    uplinks = (uplink for router in load(path).routers for uplink in router.uplinks)
+    for number, uplink in enumerate(uplinks):
+        add_link_for(uplink, number)
     inner = (link for router in load(path).routers for link in router.inner)
     for name in {link.namespace for link in inner if link.namespace is not None}:
         sh(f"ip netns add {name}")

@@ -63,14 +63,15 @@ class Case:
 def host_of(spec: Spec) -> None:
     """A host whose uplinks have the addresses that the routers of `spec` will have."""
     sh("sysctl -qw net.ipv6.conf.default.accept_dad=0")
-    for number, router in enumerate(spec.routers):
-        dev = add_link_for(router, number)
-        for address in router.addresses if router.moved else ():
+    for number, uplink in enumerate(u for router in spec.routers for u in router.uplinks):
+        dev = add_link_for(uplink, number)
+        for address in uplink.addresses if uplink.made is None else ():
             sh(f"ip address add {address} dev {dev}")
-        for gateway in router.gateways if router.moved else ():
+        for gateway in uplink.gateways if uplink.made is None else ():
             family = "-6" if gateway.version == 6 else "-4"
             onlink = "" if gateway.is_link_local else "onlink"
-            sh(f"ip {family} route add default via {gateway} dev {dev} {onlink}")
+            metric = f"metric {uplink.metric}" if uplink.metric else ""
+            sh(f"ip {family} route add default via {gateway} dev {dev} {metric} {onlink}")
 
 
 def unordered() -> str:

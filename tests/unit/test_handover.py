@@ -38,7 +38,7 @@ def parked(state: State) -> list[str]:
 
 def test_nothing_is_wanted_for_no_connection() -> None:
     assert not any(s.items for s in handover.applied(ROUTER, ()).namespaces.values())
-    assert not any(s.items for s in handover.returned("a@b", "ens3", ()).namespaces.values())
+    assert not any(s.items for s in handover.returned("a@b", ("ens3",), ()).namespaces.values())
 
 
 def test_connection_older_than_the_router_is_translated_by_both() -> None:
@@ -59,7 +59,7 @@ def test_connection_of_the_veth_needs_the_router_only_and_keeps_its_public_port(
 
 
 def test_returned_uplink_leads_to_the_veths_address_and_old_connections_are_at_home() -> None:
-    wanted = handover.returned("a@b", "ens3", (OLD, MASQUERADED))
+    wanted = handover.returned("a@b", ("ens3",), (OLD, MASQUERADED))
     assert parked(wanted) == ["192.168.158.2/32"]
     assert elements(wanted, HOST, "inward") == {"9.9.9.9 . 53 . udp . 40000 : 192.168.158.2 . 5353"}
 
@@ -87,7 +87,7 @@ def test_public_ends_are_read_back_from_what_is_there() -> None:
     found = handover.applied(ROUTER, (OLD, MASQUERADED))
     ends = handover.public_ends(found, "a@b")
     assert {ends[f.connection.far] for f in (OLD, MASQUERADED)} == {(PUBLIC, 22), (PUBLIC, 40000)}
-    back = handover.returned("a@b", "ens3", (MASQUERADED,))
+    back = handover.returned("a@b", ("ens3",), (MASQUERADED,))
     assert handover.public_ends(back, "a@b") == {MASQUERADED.connection.far: (PUBLIC, 40000)}
 
 
