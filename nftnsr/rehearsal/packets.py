@@ -61,6 +61,26 @@ def advertised_mac(packet: bytes, target: Address) -> str | None:
     return None
 
 
+def opening_segment(
+    version: int, packet: bytes, pktinfo: bytes, peer: str
+) -> tuple[Address, int, Address, int] | None:
+    """Source and destination of what a tap got, if it is the first segment of a connection."""
+    if version == 4:
+        header = (packet[0] & 0x0F) * 4
+        source, target = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
+        return _first(packet[header:], source, target)
+    return _first(packet, IPv6Address(peer.partition("%")[0]), IPv6Address(pktinfo[:16]))
+
+
+def _first(
+    segment: bytes, source: Address, target: Address
+) -> tuple[Address, int, Address, int] | None:
+    if len(segment) < 20 or segment[13] & (_SYN | _ACK) != _SYN:
+        return None
+    near, far = struct.unpack("!HH", segment[:4])
+    return source, near, target, far
+
+
 def stray_packets(source: Address, target: Address) -> Iterator[bytes]:
     """IPv4 packets that conntrack calls invalid: answers to what nobody said, and broken ones."""
     for flags in (_RST, _RST | _ACK, _SYN | _ACK, _SYN | _FIN, 0):

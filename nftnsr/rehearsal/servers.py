@@ -11,6 +11,7 @@ from attrs import frozen
 
 from nftnsr.kernel.errors import KernelError
 from nftnsr.rehearsal import sockets
+from nftnsr.rehearsal.packets import opening_segment
 from nftnsr.rehearsal.probes import Server, endpoint
 from nftnsr.rehearsal.world import World
 from nftnsr.spec.model import Address
@@ -43,6 +44,8 @@ class Servers:
         self._sockets: list[socket.socket] = []
         self.arrived: dict[bytes, Sighting] = {}
         """What got to a UDP server, by the token in it, whether or not the answer got back."""
+        self.opened: set[tuple[Address, int, Address, int]] = set()
+        """Source and destination of every TCP segment that came to open a connection."""
 
     async def __aenter__(self) -> Servers:
         loop = asyncio.get_running_loop()
@@ -51,6 +54,11 @@ class Servers:
                 sock = self._open(server)
                 receive = self._accept if server.protocol == "tcp" else self._answer
                 loop.add_reader(sock, receive, sock, str(server))
+            places = {(s.place, s.address.version) for s in self._wanted if s.protocol == "tcp"}
+            for place, version in places:
+                sock = sockets.tap(self._world.room(place), version)
+                self._sockets.append(sock)
+                loop.add_reader(sock, self._note, sock, version)
         except BaseException:
             self._close()
             raise
@@ -84,6 +92,16 @@ class Servers:
                 return
             with connection:
                 connection.send(Sighting(name, ip_address(peer[0])).encode())
+
+    def _note(self, sock: socket.socket, version: int) -> None:
+        while True:
+            try:
+                packet, beside, _, peer = sock.recvmsg(LARGEST, 64)
+            except OSError:
+                return
+            pktinfo = next((data for *_, data in beside), b"")
+            if (segment := opening_segment(version, packet, pktinfo, peer[0])) is not None:
+                self.opened.add(segment)
 
     def _answer(self, sock: socket.socket, name: str) -> None:
         while True:

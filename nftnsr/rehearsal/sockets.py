@@ -44,6 +44,20 @@ def icmp(room: Room, version: int, source: Address | None) -> socket.socket:
     return room.run(make)
 
 
+def tap(room: Room, version: int) -> socket.socket:
+    """A raw socket that gets a copy of each TCP segment to `room`, and where that was sent to."""
+
+    def make() -> socket.socket:
+        kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK
+        sock = socket.socket(_FAMILY[version], kind, socket.IPPROTO_TCP)
+        if version == 6:
+            # Raw sockets of IPv6 get no header; the destination comes beside (RFC 3542, section 6).
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        return sock
+
+    return room.run(make)
+
+
 def solicitor(room: Room, link: str, advertisement: int = 136) -> socket.socket:
     """A raw ICMPv6 socket that asks on `link` and hears neighbour advertisements only."""
 

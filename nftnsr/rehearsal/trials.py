@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import time
+from ipaddress import ip_address
 from itertools import count
 from typing import assert_never
 
@@ -107,10 +108,18 @@ class Trials:
                     await loop.sock_connect(sock, (str(probe.address), probe.port))
                     answer = await loop.sock_recv(sock, LARGEST)
             except TimeoutError:
-                return f"no answer in {patience:g} s"
+                return self._arrival(probe, sock) or f"no answer in {patience:g} s"
             except OSError as error:
                 return _reason(error)
         return Sighting.decode(answer) if answer else "a connection without an answer"
+
+    def _arrival(self, probe: Reach, sock: socket.socket) -> Lost | None:
+        """Whether a server got to hear of a connection that was not made."""
+        source, port = sock.getsockname()[:2]
+        for server in probe.servers:
+            if (ip_address(source), port, server.address, server.port) in self.servers.opened:
+                return Lost(f"got to {server} from {source}, but no answer came back")
+        return None
 
     async def _exchange(self, probe: Reach, token: bytes) -> Sighting | str:
         loop = asyncio.get_running_loop()
