@@ -22,7 +22,6 @@ from nftnsr.state.words import TABLE
 
 _MOST = 65535
 """Sources that are remembered for one forward; what comes beside so many is not limited."""
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _SHORTEST = 60
 
 
@@ -73,4 +72,4 @@ def _name(what: str, way: Way) -> str:
 
 def _seconds(limit: Limit) -> int:
     """How long an empty bucket takes to be full again."""
-    return max(_SHORTEST, -(-limit.burst * _SECONDS[limit.rate.unit] // limit.rate.number))
+    return max(_SHORTEST, -(-limit.burst * limit.rate.seconds // limit.rate.number))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from nftnsr.compile.addressing import uplink_mac
 from nftnsr.compile.families import Family, Side
 from nftnsr.compile.paths import leads_nowhere
+from nftnsr.rehearsal.forged import through_reverse_path
 from nftnsr.rehearsal.forwards import through_forwards
 from nftnsr.rehearsal.itself import router_itself
 from nftnsr.rehearsal.outcome import Kind, Untried
@@ -51,6 +52,7 @@ def probes(scene: Scene) -> Iterator[Probe | Untried]:
         through = tuple(through_forwards(scene, segment))
         yield from through
         yield from through_lists(scene, segment, through)
+        yield from through_reverse_path(scene, segment, through)
         yield from _own_ipv6(scene, segment)
         yield from _closed(scene, segment)
         yield from router_itself(scene, segment)

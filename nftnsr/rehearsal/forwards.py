@@ -9,12 +9,14 @@ from attrs import frozen
 from nftnsr.compile import families
 from nftnsr.compile.ways import Way, untranslated, ways
 from nftnsr.rehearsal.outcome import Kind, Untried
-from nftnsr.rehearsal.probes import Arrives, Probe, Reach, Server, Spread, endpoint
+from nftnsr.rehearsal.probes import Arrives, Exceed, Probe, Reach, Server, Spread, endpoint
 from nftnsr.rehearsal.scene import HOST, Origin, Scene, Segment
-from nftnsr.spec.model import Address, Ports, Protocol
+from nftnsr.spec.model import Address, Limit, Ports, Protocol
 
 _CROWD = 24
 """Clients for each server: that one of n goes without any has a chance of n * e^-24."""
+_MOST_TRIES, _FASTEST = 64, 5.0
+"""The biggest burst that is tried, and the most a second: so many may come again meanwhile."""
 
 
 @frozen
@@ -119,6 +121,8 @@ def _through(opening: Opening) -> Iterator[Probe | Untried]:
         yield opening.untried("its limit allows one client fewer connections than it has addresses")
     else:
         yield from _from_outside(scene, opening)
+        if opening.way.forward.limit is not None:
+            yield _over_limit(opening, opening.way.forward.limit)
         if not opening.way.forward.nat:
             return
         if len(opening.way.targets) > 1:
@@ -134,12 +138,39 @@ def _spread(opening: Opening) -> Iterator[Probe | Untried]:
     if len(crowd) < size:
         yield opening.untried(f"fewer than {size} clients: not every server need get one")
         return
+    forward = opening.way.forward
+    # A limit counts all ports of a forward together. They are tried one after the other: taking
+    # turns with one another, clients could get the same server every time.
+    points = opening.points() if forward.limit is None else opening.points()[:1]
     tries = [
-        next(opening.tries("in", opening.points()[:1], c.origin, opening.welcome(c.address)))
+        next(opening.tries("in", (point,), c.origin, opening.welcome(c.address)))
+        for point in points
         for c in crowd
     ]
-    name = tries[0].name.partition(" from ")[0]
-    yield Spread(opening.segment.router.name, "in", f"{name} from many clients", tuple(tries))
+    name = f"{tries[0].name.partition(' from ')[0]} from many clients"
+    faithful = forward.balance == "source" and forward.limit is None
+    yield Spread(opening.segment.router.name, "in", name, tuple(tries), faithful)
+
+
+def _over_limit(opening: Opening, limit: Limit) -> Probe | Untried:
+    """One client of its own, whom nobody else's connections count against."""
+    if limit.burst > _MOST_TRIES or limit.rate.number / limit.rate.seconds > _FASTEST:
+        return opening.untried("its limit allows more than a rehearsal tries")
+    scene, segment, sources = opening.scene, opening.segment, opening.way.sources
+    size = _CROWD * len(opening.way.targets) + 1
+    crowd = scene.crowd(segment, opening.version, sources, size)
+    others = scene.inside(segment, sources) if sources else scene.outside(segment, opening.version)
+    client = crowd[-1] if crowd else None
+    if client is None or others is None or _counted_together(client.address, others.address):
+        return opening.untried("no client of its own can exceed its limit")
+    ways = tuple(opening.tries("blocked", opening.points()[:1], client.origin, None))
+    name = f"{ways[0].name}, more than {limit.rate} burst {limit.burst}"
+    return Exceed(ways[0].router, "blocked", name, ways, 2 * limit.burst + 10)
+
+
+def _counted_together(one: Address, other: Address) -> bool:
+    """Whether the connections of both are one's by the limit: over IPv6, of the same /64."""
+    return one == other or (one.version == 6 and int(one) >> 64 == int(other) >> 64)
 
 
 def _from_outside(scene: Scene, opening: Opening) -> Iterator[Probe | Untried]:

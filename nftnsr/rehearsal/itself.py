@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nftnsr.rehearsal.outcome import Kind, Untried
 from nftnsr.rehearsal.probes import Arrives, Echo, Probe, Reach, Server, endpoint
-from nftnsr.rehearsal.scene import Client, Scene, Segment
+from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment
 from nftnsr.spec.model import Address, Protocol, Service
 
 
@@ -23,6 +23,14 @@ def router_itself(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
         if client is not None:
             name = f"ping {public} from {client.origin}"
             yield Echo(segment.router.name, "in", name, client.origin, public, answered=asked.ping)
+            # What `input` closes is neither its own way out nor the way from inside.
+            name = f"ping {client.address} from the router"
+            origin = Origin(segment.itself)
+            yield Echo(segment.router.name, "out", name, origin, client.address)
+        if family.router and family.host:
+            host = Client(HOST, family.host[0].ip)
+            inside = family.router[0].ip
+            yield from _try(segment, "in", host, inside, ("tcp",), scene.quiet_port)
         for service in asked.input:
             yield from _service(scene, segment, service, public)
 

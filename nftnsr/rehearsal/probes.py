@@ -73,20 +73,43 @@ class Reach:
 
 @frozen
 class Spread:
-    """Talk as many different clients: in the end each of the servers must have answered."""
+    """Talk as many different clients: in the end each of the servers must have answered.
+
+    Where it is `faithful`, each client gets the same one again.
+    """
 
     router: str
     kind: Kind
     name: str
     tries: tuple[Reach, ...]
+    faithful: bool = False
 
     @property
     def servers(self) -> tuple[Server, ...]:
-        return self.tries[0].servers
+        return tuple(dict.fromkeys(s for each in self.tries for s in each.servers))
 
     @property
     def expected(self) -> str:
-        return f"an answer of each of {', '.join(map(str, self.servers))}"
+        again = ", and of the same one again" if self.faithful else ""
+        return f"an answer of each of {', '.join(map(str, self.servers))}{again}"
+
+
+@frozen
+class Exceed:
+    """Talk again and again as one client, up to so many times: in the end nothing gets there.
+
+    Then it gets there by no other address, either: all `ways` are counted together.
+    """
+
+    router: str
+    kind: Kind
+    name: str
+    ways: tuple[Reach, ...]
+    times: int
+
+    @property
+    def expected(self) -> str:
+        return f"nothing gets there after some of {self.times} tries"
 
 
 @frozen
@@ -140,7 +163,7 @@ class Leak:
         return "none"
 
 
-Probe = Reach | Spread | Echo | Solicit | Leak
+Probe = Reach | Spread | Exceed | Echo | Solicit | Leak
 
 
 def endpoint(address: Address, port: int) -> str:

@@ -139,6 +139,8 @@ def _perform_change(old: Spec, new: Spec, apply: Apply, send: Send, live: Namesp
 
 def _portable(error: Exception) -> KernelError:
     """Any other error, with its message: its own type might not survive the way to the parent."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]  # of many probes at once, the first that stumbled
     message = str(error) or type(error).__name__
     portable = KernelError(message, getattr(error, "hint", None))
     portable.add_note("".join(traceback.format_exception(error)))

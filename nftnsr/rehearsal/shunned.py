@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle
 
 from attrs import evolve
 
@@ -14,46 +14,53 @@ from nftnsr.rehearsal.probes import Probe, Reach, Server, endpoint
 from nftnsr.rehearsal.scene import HOST, INTERNET, Client, Origin, Scene, Segment
 from nftnsr.spec.model import Network
 
-_ENOUGH = 4
-"""Ways in for each list: it is one rule for all of them."""
+_ENOUGH = 24
+"""Networks of each list, spread over all of it; of the bogons that is every one."""
 
 
 def through_lists(
     scene: Scene, segment: Segment, welcome: Iterable[Probe | Untried]
 ) -> Iterator[Probe | Untried]:
-    """Somebody in each list: where others are `welcome` it gets nowhere, and nobody gets to it."""
+    """Some of each list: where anybody is `welcome` they get nowhere, and nobody gets to them."""
     ways_in = [p for p in welcome if isinstance(p, Reach) and p.kind == "in"]
     for name, networks in shunned(segment.router):
         for version in (f.version for f in segment.families if segment.has_gateway(f.version)):
             same = [n for n in networks if n.version == version]
-            client = _somebody(scene, same)
-            if client is not None:
-                mine = (p for p in ways_in if p.address.version == version)
-                yield from _in(name, client, islice(mine, _ENOUGH))
-                if name != BOGONS:  # which may well be behind the router
-                    yield from _out(scene, segment, name, client)
-            elif same:
+            clients = list(_some(scene, same))
+            far = scene.outside(segment, version)
+            mine = [p for p in ways_in if far is not None and p.origin == far.origin]
+            yield from _in(name, clients, mine)
+            if name != BOGONS:  # which may well be behind the router
+                yield from _out(scene, segment, name, clients)
+            if same and not clients:
                 reason = "no client can have an address in it"
                 yield Untried(segment.router.name, f"{name} over IPv{version}", reason)
 
 
-def _somebody(scene: Scene, networks: Iterable[Network]) -> Client | None:
-    found = (free(network, scene.taken) for network in networks)
-    address = next((a for a in found if a is not None), None)
-    return None if address is None else Client(INTERNET, address)
+def _some(scene: Scene, networks: Sequence[Network]) -> Iterator[Client]:
+    for network in networks[:: max(1, len(networks) // _ENOUGH)]:
+        if (address := free(network, scene.taken)) is not None:
+            yield Client(INTERNET, address)
 
 
-def _in(name: str, client: Client, ways: Iterable[Reach]) -> Iterator[Probe]:
-    for way in ways:
+def _in(name: str, clients: Sequence[Client], ways: Sequence[Reach]) -> Iterator[Probe]:
+    """Each client by one of the ways, and by each way one of the clients at least."""
+    if not clients or not ways:
+        return
+    pairs = zip(cycle(clients), ways[:_ENOUGH], strict=False)
+    more = zip(clients, cycle(ways), strict=False)
+    for client, way in dict.fromkeys((*pairs, *more)):
         at = f"{endpoint(way.address, way.port)}/{way.server.protocol}"
         what = f"{name}: {at} from {client.origin}"
         yield evolve(way, kind="blocked", name=what, origin=client.origin, expect=None)
 
 
-def _out(scene: Scene, segment: Segment, name: str, client: Client) -> Iterator[Probe]:
-    host, version = segment.router.host, client.address.version
-    if host.default_route and any(i.version == version for i in host.addresses):
-        at = Server(client.place, "udp", client.address, scene.quiet_port)
-        what = f"{name}: {at}/udp from {HOST}"
-        origin, address = Origin(HOST), client.address
-        yield Reach(segment.router.name, "blocked", what, origin, address, at.port, at, None)
+def _out(scene: Scene, segment: Segment, name: str, clients: Iterable[Client]) -> Iterator[Probe]:
+    host = segment.router.host
+    for client in clients:
+        version = client.address.version
+        if host.default_route and any(i.version == version for i in host.addresses):
+            at = Server(client.place, "udp", client.address, scene.quiet_port)
+            what = f"{name}: {at}/udp from {HOST}"
+            origin, address = Origin(HOST), client.address
+            yield Reach(segment.router.name, "blocked", what, origin, address, at.port, at, None)

@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from nftnsr.rehearsal import packets, sockets
 from nftnsr.rehearsal.outcome import Result
-from nftnsr.rehearsal.probes import Arrives, Echo, Leak, Probe, Reach, Solicit, Spread
+from nftnsr.rehearsal.probes import Arrives, Echo, Exceed, Leak, Probe, Reach, Solicit, Spread
 from nftnsr.rehearsal.servers import LARGEST, Servers, Sighting
 from nftnsr.rehearsal.world import World
 
@@ -63,6 +63,8 @@ class Trials:
                 return await self._reach(probe)
             case Spread():
                 return await self._spread(probe)
+            case Exceed():
+                return await self._exceed(probe)
             case Echo():
                 return await self._echo(probe)
             case Solicit():
@@ -89,14 +91,31 @@ class Trials:
     async def _spread(self, probe: Spread) -> Seen:
         missing = dict.fromkeys(map(str, probe.servers))
         for each in probe.tries:
+            if missing.keys().isdisjoint(map(str, each.servers)):
+                continue
             answer = await self._ask(each)
             seen = _judge(each, answer)
             if not seen.ok or isinstance(answer, str):
                 return Seen(False, f"{seen.text}, from {each.origin}")
             missing.pop(answer.server, None)
-            if not missing:
-                return Seen(True, probe.expected)
-        return Seen(False, f"{len(probe.tries)} clients, and no answer of {', '.join(missing)}")
+            if probe.faithful and (again := await self._ask(each)) != answer:
+                other = again if isinstance(again, str) else again.server
+                return Seen(False, f"{each.origin} got {answer.server}, then {other}")
+        if missing:
+            return Seen(False, f"{len(probe.tries)} tries, and no answer of {', '.join(missing)}")
+        return Seen(True, probe.expected)
+
+    async def _exceed(self, probe: Exceed) -> Seen:
+        first, *others = probe.ways
+        answered = 0
+        while not isinstance(answer := await self._ask(first), str):
+            answered += 1
+            if answered == probe.times:
+                return Seen(False, f"{answered} tries, and every one was answered")
+        for other in others:
+            if not (seen := _judge(other, await self._ask(other))).ok:
+                return Seen(False, f"{answer} after {answered} tries, but {seen.text}")
+        return Seen(True, f"{answer} after {answered} tries")
 
     async def _connect(self, probe: Reach) -> Sighting | str:
         loop = asyncio.get_running_loop()

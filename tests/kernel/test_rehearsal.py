@@ -94,7 +94,7 @@ INBOUND = {
 }
 ROUTER_COMMANDS = """
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.proxy_ndp=1
-sysctl -qw net.ipv6.conf.default.accept_ra=0
+sysctl -qw net.ipv6.conf.default.accept_ra=0 net.ipv4.conf.all.rp_filter=1
 sysctl -qw net.ipv6.conf.default.accept_dad=0
 sysctl -qw net.ipv6.conf.ens3.accept_dad=0 net.ipv6.neigh.ens3.proxy_delay=0
 sysctl -qw net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.ens3.send_redirects=0
@@ -169,7 +169,7 @@ def test_router_that_keeps_its_promises_passes(twin: Room, spec: Spec, apply: Ap
         results = probe(world)
     assert failures(results) == []
     assert {r.kind for r in results} == {
-        "ndp", "out", "in", "hairpin", "closed", "transit", "leak"
+        "ndp", "out", "in", "hairpin", "closed", "blocked", "transit", "leak"
     }  # fmt: skip
 
 
@@ -252,6 +252,9 @@ MUTANTS = (
     earlier("named port closed over IPv6", "filter",
             f'iifname "ens3" ip6 daddr {OWN} tcp dport 22 ct original ip6 daddr {OWN} drop',
             f"in [{OWN}]:22", CLOSED),
+    Mutant("sources forged",
+           "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.ens3.rp_filter=0",
+           "blocked forged source: 1.2.3.4:22"),
     earlier("ICMP dropped", "raw", "meta l4proto icmp drop", "out ping 198.51"),
     Mutant("forward filter open", "FLUSH forward", "transit 198.51.100.1"),
     Mutant("forward filter open to the host", "FLUSH forward", "transit 192.168.158.2"),

@@ -49,6 +49,11 @@ class Rate:
     number: int
     unit: Literal["second", "minute", "hour", "day"]
 
+    @property
+    def seconds(self) -> int:
+        """The length of its unit."""
+        return {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[self.unit]
+
     def __str__(self) -> str:
         return f"{self.number}/{self.unit}"
 
