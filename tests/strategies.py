@@ -71,6 +71,37 @@ POOLS = {
 }
 
 
+FURTHER = [
+    Inner(
+        name="mail",
+        namespace="mail",
+        interface="eth0",
+        addresses=(ip_interface("10.45.0.2/24"), ip_interface("2001:db8:1:2::25/128")),
+        router_addresses=(ip_interface("10.45.0.1/24"),),
+        router_interface="mail",
+    ),
+    Inner(
+        name="pods",
+        namespace="pods",
+        interface="ens3",
+        addresses=(ip_interface("10.46.0.2/32"), ip_interface("fd00:46::2/64")),
+        router_addresses=(ip_interface("10.46.0.1/32"),),
+        router_interface="pods",
+        networks=(ip_network("10.47.0.0/16"), ip_network("2001:db8:1:47::/64")),
+        default_route=False,
+        table=77,
+    ),
+    Inner(
+        name="second",
+        interface="vsecond",
+        addresses=(ip_interface("10.48.0.2/24"),),
+        router_addresses=(ip_interface("10.48.0.1/24"),),
+        router_interface="second",
+        default_route=False,
+    ),
+]
+
+
 def some(options: list, minimum: int = 0) -> st.SearchStrategy:  # type: ignore[type-arg]
     """A few of `options`, in their order."""
     if not options:
@@ -140,6 +171,7 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
             networks=tuple(n for v in versions for n in draw(some(NETWORKS[v]))),
             default_route=draw(flag),
         ),
+        inner=tuple(draw(some(FURTHER))),
         masquerade=draw(flag),
         one_to_one=tuple(pairs),
         prefix_translation=tuple(draw(some(PREFIXES))) if 6 in versions else (),

@@ -127,11 +127,13 @@ def _remembered(machine: Machine, name: str) -> Page:
 
 
 def _live(machine: Machine, page: Page, found: State) -> Page:
-    spaces = (page.router, HOST)
+    foreign = tuple((name, s) for name, s in sorted(found.namespaces.items()) if s.foreign)
+    spaces = (page.router, HOST, *(name for name, _ in foreign))
     return evolve(
         page,
         space=found[page.router],
         host=found[HOST],
+        foreign=foreign,
         carriers=frozenset((space, dev) for space in spaces for dev in machine.carriers(space)),
         tracked=machine.tracked(page.router),
     )

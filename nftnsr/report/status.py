@@ -34,6 +34,14 @@ class Page:
     usage: tuple[Usage, ...] = ()
     tracked: tuple[int, int] | None = None
     """How many flows connection tracking holds, and how many it can."""
+    foreign: tuple[tuple[str, Namespace], ...] = ()
+    """The namespaces of somebody else's that it has links to."""
+
+    @property
+    def spaces(self) -> tuple[tuple[str, Namespace], ...]:
+        """All that it has something in, by name."""
+        assert self.space is not None
+        return ((self.router, self.space), (HOST, self.host), *self.foreign)
 
 
 @frozen
@@ -68,13 +76,12 @@ def title(page: Page, now: float) -> tuple[Cell, ...]:
 def tables(page: Page) -> Iterator[Table]:
     if page.space is None:
         return
-    spaces = ((page.router, page.space), (HOST, page.host))
     yield Table(
         ("LINK", "STATE", "MTU", "MAC", "ADDRESSES"),
-        tuple(row for name, space in spaces for row in _links(page, name, space)),
+        tuple(row for name, space in page.spaces for row in _links(page, name, space)),
         frozenset({2}),
     )
-    routes = tuple((Cell(text),) for name, space in spaces for text in _routes(name, space))
+    routes = tuple((Cell(t),) for name, space in page.spaces for t in _routes(page, name, space))
     if routes:
         yield Table(("ROUTES",), routes)
     if page.usage:
@@ -113,18 +120,19 @@ def status_json(page: Page) -> dict[str, object]:
     }
     if page.space is None:
         return about
-    spaces = ((page.router, page.space), (HOST, page.host))
     return about | {
-        "links": [_link_json(page, name, space, i) for name, space in spaces for i in _own(space)],
+        "links": [
+            _link_json(page, name, space, i) for name, space in page.spaces for i in _own(space)
+        ],
         "routes": [
             {"namespace": name or None, "route": route_words(i)}
-            for name, space in spaces
+            for name, space in page.spaces
             for i in space.items
             if isinstance(i, Route)
         ],
         "rules": [
             {"namespace": name or None, "rule": rule_words(i)}
-            for name, space in spaces
+            for name, space in page.spaces
             for i in space.items
             if isinstance(i, PolicyRule) and not i.by_kernel
         ],
@@ -180,7 +188,7 @@ def _links(page: Page, name: str, space: Namespace) -> Iterator[tuple[Cell, ...]
     for link in _own(space):
         mtu = "" if link.mtu is None else str(link.mtu)
         addresses = [str(a.interface) for a in _addresses(space, link)]
-        first = (_at(name, link.name), _state(page, name, link), Cell(mtu))
+        first = (_at(page, name, link.name), _state(page, name, link), Cell(mtu))
         yield (*first, Cell(link.mac or "", FAINT), Cell("\n".join(addresses)))
 
 
@@ -192,17 +200,17 @@ def _state(page: Page, name: str, link: Link) -> Cell:
     return Cell("up", GOOD)
 
 
-def _routes(name: str, space: Namespace) -> Iterator[str]:
+def _routes(page: Page, name: str, space: Namespace) -> Iterator[str]:
     for item in space.items:
         if isinstance(item, Route):
             words = route_words(item).removesuffix(f" proto {item.protocol}")
-            yield _at(name, words).text
+            yield _at(page, name, words).text
         elif isinstance(item, PolicyRule) and not item.by_kernel:
-            yield _at(name, f"rule {rule_words(item)}").text
+            yield _at(page, name, f"rule {rule_words(item)}").text
         elif isinstance(item, Neighbour) and item.proxy:
             yield f"answers for {item.address} on {item.dev}"
         elif isinstance(item, Neighbour):
-            yield _at(name, item_words(item)).text
+            yield _at(page, name, item_words(item)).text
 
 
 def _forward(usage: Usage) -> tuple[Cell, ...]:
@@ -221,8 +229,8 @@ def _size(octets: int) -> str:
     return f"{octets} B" if unit == "B" else f"{size:.1f} {unit}"
 
 
-def _at(name: str, words: str) -> Cell:
-    return Cell(f"host: {words}" if name == HOST else words)
+def _at(page: Page, name: str, words: str) -> Cell:
+    return Cell(words if name == page.router else f"{name or 'host'}: {words}")
 
 
 def _own(space: Namespace) -> Iterator[Link]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nftnsr.compile.families import families
 from nftnsr.compile.guard import keeps_out
 from nftnsr.compile.reach import reaches_host, stays_open
 from nftnsr.kernel.machine import Machine
@@ -64,9 +65,10 @@ def session_lost(session: Session | None, spec: Spec, found: State) -> Iterator[
 
 def _comes_in_by(router: Router, session: Session, found: State) -> bool:
     """Whether the session's own end is an address of an uplink, or of the host behind it."""
-    if any(session.client in n for n in router.host.networks):
+    if any(session.client in n for each in families(router) for n in each.inside):
         return False
-    devs = {*(uplink.dev for uplink in router.uplinks), router.host.interface}
+    devs = {uplink.dev for uplink in router.uplinks}
+    devs |= {link.interface for link in router.links if link.namespace is None}
     items = (i for i in found[HOST].items if isinstance(i, Address) and i.dev in devs)
     # The public address stays the session's end when the uplink has moved away under it.
     return session.server in {i.ip for i in (*router.addresses, *(i.interface for i in items))}

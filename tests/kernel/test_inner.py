@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from attrs import define
 
+from nftnsr import cli
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import sockets
@@ -23,7 +27,10 @@ from nftnsr.transaction.intents import diff_intent
 from nftnsr.transaction.transact import Outcome, Undone
 
 from .conftest import ARTICLE, Segment, assert_same, everything, sh
+from .test_cli import DIFFERS, SAME
+from .test_seal import answer, full, seal
 from .test_undo import Faulty, refuse
+from .test_watch import Watch
 
 PUBLIC, CLIENT = "1.2.3.4", "198.51.100.7"
 PREFIX = "2123:2134:abc:ddd:"
@@ -304,3 +311,63 @@ def test_link_that_a_spec_drops_is_taken_away(theirs: Segment) -> None:
     assert drift(FEWER) == ()
     down()
     assert "eth0" not in sh("ip -n mail -br link")
+
+
+# -- what is told of it ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def spec(theirs: Segment, tmp_path: Path) -> Path:
+    path = tmp_path / "inner.toml"
+    path.write_text(SPEC)
+    assert cli.main(["apply", "--quiet", str(path)]) == SAME
+    return path
+
+
+def test_status_shows_the_links_in_their_namespaces(
+    spec: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["status", str(spec)]) == SAME
+    said = capsys.readouterr().out
+    assert re.search(r"^  mail: eth0 +up +1500 .*10\.43\.0\.2/24$", said, re.MULTILINE)
+    assert "pods: default via 10.43.1.1 dev ens3" in said
+    assert "own0" not in said
+    assert cli.main(["status", "--json", str(spec)]) == SAME
+    (page,) = json.loads(capsys.readouterr().out)["routers"]
+    found = {(link["namespace"], link["name"]) for link in page["links"] if link["carrier"]}
+    ends = {(None, "vens3"), ("mail", "eth0"), ("pods", "ens3")}
+    assert found == ends | {("ens3", name) for name in ("ens3", "vens3", "mail", "pods")}
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "ip -n pods address del 10.43.1.2/24 dev ens3",
+        "ip -n mail -6 route del default",
+        "ip netns exec mail sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1",
+        "ip netns del pods",
+    ],
+)
+def test_seal_is_broken_by_what_changes_there(spec: Path, harm: str) -> None:
+    seal(spec)
+    sh("ip -n mail link add more type veth peer name less")  # which is nobody's business
+    assert answer(spec) == SAME
+    sh(harm)
+    assert answer(spec) is None
+    assert full(spec) == DIFFERS
+
+
+def test_watch_hears_of_their_namespaces_and_heals_them(spec: Path) -> None:
+    watch = Watch("--heal", spec)
+    try:
+        watch.until("in-sync")
+        sh("ip -n mail route del default")
+        watch.until("healed")
+        sh("ip netns del pods")
+        drift = watch.until("drift")
+        assert "there is no network namespace pods" in drift["obstacles"][0]["message"]
+        sh("ip netns add pods")
+        watch.until("healed")
+    finally:
+        watch.stop()
+    assert "10.43.1.2/24" in sh("ip -n pods address")

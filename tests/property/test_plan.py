@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_interface, ip_network
 from random import Random
 from typing import assert_never
+from zlib import crc32
 
 from attrs import evolve
 from hypothesis import given, settings
@@ -36,7 +37,7 @@ from nftnsr.state.model import (
 )
 from nftnsr.state.operations import Operation
 from nftnsr.transaction.plan import plan
-from tests.strategies import routers
+from tests.strategies import FURTHER, routers
 
 UPLINKS = ("ens3", "eth0.100")
 NOTHING = State({})
@@ -52,12 +53,14 @@ class Fake:
     def __init__(self, state: State) -> None:
         self.spaces = {n: dict(space.by_key) for n, space in state.namespaces.items()}
         self.nameless = {n: space.nameless for n, space in state.namespaces.items()}
+        self.foreign = {n for n, space in state.namespaces.items() if space.foreign}
 
     @property
     def state(self) -> State:
         spaces = self.spaces.items()
         return State({
-            n: Namespace(tuple(items.values()), self.nameless.get(n)) for n, items in spaces
+            n: Namespace(tuple(items.values()), self.nameless.get(n), foreign=n in self.foreign)
+            for n, items in spaces
         })  # fmt: skip
 
     def perform(self, operation: Operation, wanted: State) -> None:
@@ -69,6 +72,7 @@ class Fake:
                 self.spaces[name] = {}
                 self.put(name, Link("lo", alias=OURS))
             case op.DeleteNamespace(name, uplinks):
+                _need(name not in self.foreign, operation)
                 _need(not any(("link", u) in self.spaces[name] for u in uplinks), operation)
                 for link in self.links(name):
                     self.drop_link(name, link.name)
@@ -120,6 +124,10 @@ class Fake:
                     route.destination.version == 4 or route.key not in self.spaces[name], operation
                 )
                 self.put(name, route)
+            case op.AddRule(name, rule):
+                self.put(name, rule)
+            case op.DeleteRule(name, rule):
+                self.spaces[name].pop(rule.key, None)
             case op.AddNeighbour(name, neighbour):
                 self.link(name, neighbour.dev, operation)
                 self.put(name, neighbour)
@@ -196,7 +204,8 @@ def _on(item: Item, dev: str) -> bool:
 
 
 def bare() -> State:
-    return State({HOST: Namespace(tuple(Link(u, mtu=1500) for u in UPLINKS))})
+    foreign = {link.namespace: Namespace(foreign=True) for link in FURTHER if link.namespace}
+    return State({HOST: Namespace(tuple(Link(u, mtu=1500) for u in UPLINKS)), **foreign})
 
 
 def wanted_by(*some: Router) -> State:
@@ -242,7 +251,7 @@ def test_down_ends_where_it_began(router: Router) -> None:
     ours = wanted_by(router)
     after = converge(converge(bare(), ours), bare(), ours)
     assert difference(bare(), after, ours) == ()
-    assert set(after.namespaces) == {HOST}
+    assert set(after.namespaces) == {HOST, "mail", "pods"}
 
 
 @given(routers(), st.data())
@@ -250,13 +259,13 @@ def test_down_ends_where_it_began(router: Router) -> None:
 def test_whatever_was_lost_is_put_back(router: Router, data: st.DataObject) -> None:
     wanted = wanted_by(router)
     state = converge(bare(), wanted)
-    name = data.draw(st.sampled_from(sorted(state.namespaces)))
+    name = data.draw(st.sampled_from(sorted(n for n in state.namespaces if state[n].items)))
     losable = [i for i in state[name].items if not isinstance(i, Link)]
     lost = data.draw(st.sets(st.sampled_from([i.key for i in losable])))
     if any(key[0] == "table" for key in lost):  # its chains and sets go with it
         lost |= {i.key for i in losable if isinstance(i, RULESET)}
     kept = tuple(i for i in state[name].items if i.key not in lost)
-    found = State({**state.namespaces, name: Namespace(kept)})
+    found = State({**state.namespaces, name: evolve(state[name], items=kept)})
     assert difference(wanted, converge(found, wanted)) == ()
 
 
@@ -300,10 +309,9 @@ def test_what_others_put_beside_ours_stays_for_as_long_as_its_link(
 
 def places(router: Router) -> set[tuple[str, str]]:
     """Where the links of an applied router are."""
-    host = router.host
     return {
-        (HOST, host.interface),
-        ("wan", host.peer),
+        *((link.namespace or HOST, link.interface) for link in router.links),
+        *(("wan", link.peer) for link in router.links),
         *(("wan", uplink.dev) for uplink in router.uplinks),
     }
 
@@ -313,7 +321,7 @@ def foreign(dev: str) -> tuple[Address | Neighbour | Route, ...]:
     return (
         Address(dev, ip_interface("10.99.0.1/24"), label=dev),
         Neighbour(dev, ip_address("192.168.158.77"), "02:00:00:00:00:77"),
-        Route(far, (Hop(dev),), metric=len(dev), protocol=12),
+        Route(far, (Hop(dev),), metric=crc32(dev.encode()), protocol=12),
     )
 
 
@@ -322,7 +330,8 @@ def test_order_of_routers_never_matters(order: list[str], data: st.DataObject) -
     def drawn(name: str) -> Router:
         router = data.draw(routers(name))
         host = evolve(router.host, interface=f"v{name}", default_route=False)
-        return evolve(router, uplinks=(evolve(router.uplinks[0], dev=f"ens{name}"),), host=host)
+        uplink = evolve(router.uplinks[0], dev=f"ens{name}")
+        return evolve(router, uplinks=(uplink,), host=host, inner=())
 
     made = {name: drawn(name) for name in "abc"}
     one = compile_spec(Spec(tuple(made.values())))

@@ -87,6 +87,27 @@ def own(k: int, family: int) -> Interface:
     return ip_interface(f"192.0.{k}.10/24" if family == 4 else f"2001:db8:{k:x}::3/64")
 
 
+def inner_link(k: int, n: int, families: list[int]) -> Inner:
+    """The first is in a namespace, the second a further one to the host."""
+    has4, has6 = 4 in families, 6 in families
+    return Inner(
+        name=f"l{n}",
+        namespace=[f"space{k}", None][n],
+        interface=[f"eth{k}", f"further{k}"][n],
+        addresses=(
+            *[ip_interface(f"172.{17 + n}.{k}.2/24")] * has4,
+            *[ip_interface(f"2001:db8:{k:x}::{n + 7}/128")] * has6,
+        ),
+        router_addresses=(ip_interface(f"172.{17 + n}.{k}.1/24"),) * has4,
+        router_interface=["l0", "other"][n],
+        networks=(ip_network(f"172.{30 + n}.{k}.0/24"),) * has4,
+        default_route=n == 0,
+        table=[None, 100 + k][n],
+        mtu=1400 + n,
+        mac=[None, f"02:00:00:00:01:{k:02x}"][n],
+    )
+
+
 @st.composite
 def routers(draw: st.DrawFn, k: int) -> Router:
     families = draw(st.sampled_from([[4], [6], [4, 6]]))
@@ -117,6 +138,7 @@ def routers(draw: st.DrawFn, k: int) -> Router:
             networks=tuple(networks),
             default_route=k == 0,
         ),
+        inner=tuple(inner_link(k, n, families) for n in range(draw(st.integers(0, 2)))),
         masquerade=draw(st.booleans()),
         one_to_one=tuple(pairs) if draw(st.booleans()) else (),
         prefix_translation=(prefix,) * has6 if draw(st.booleans()) else (),
@@ -206,6 +228,24 @@ def router_data(router: Router) -> dict[str, Any]:
     }
     if host.router_interface is not None:
         data["host"]["router_interface"] = host.router_interface
+    if router.inner:
+        data["inner"] = {link.name: inner_data(link) for link in reversed(router.inner)}
+    return data
+
+
+def inner_data(link: Inner) -> dict[str, Any]:
+    """What is the default is left out, as people do."""
+    data: dict[str, Any] = {
+        "interface": link.interface,
+        "addresses": [str(a) for a in link.addresses],
+        "router_addresses": [str(a) for a in link.router_addresses],
+        "networks": [str(n) for n in link.networks],
+        "mtu": link.mtu,
+    }
+    optional = ("namespace", "table", "mac")
+    data |= {key: value for key in optional if (value := getattr(link, key)) is not None}
+    if link.router_interface != link.name:
+        data["router_interface"] = link.router_interface
     return data
 
 

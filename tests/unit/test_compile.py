@@ -27,6 +27,7 @@ from nftnsr.spec.model import (
     Target,
     Uplink,
 )
+from nftnsr.state.difference import AddNamespace, difference
 from nftnsr.state.model import (
     HOST,
     Address,
@@ -36,8 +37,10 @@ from nftnsr.state.model import (
     Link,
     Namespace,
     Neighbour,
+    PolicyRule,
     Route,
     Set,
+    State,
     Sysctl,
 )
 from nftnsr.state.ruleset import ruleset_text
@@ -700,3 +703,70 @@ def test_routers_share_the_host_and_nothing_else() -> None:
     assert state["two"] == compile_router(two)
     expected: list[Item] = [*compile_host(ONE).items, *compile_host(two).items]
     assert list(state[HOST].items) == expected
+
+
+# -- inner links ---------------------------------------------------------------------------
+
+MAIL = Inner(
+    "eth0",
+    (ip_interface("10.43.0.2/24"), ip_interface("2001:db8:1:2::25/128")),
+    (ip_interface("10.43.0.1/24"),),
+    router_interface="mail",
+    networks=(ip_network("10.44.0.0/16"), ip_network("fd00:44::/64")),
+    name="mail",
+    namespace="mail",
+)
+TWO_LINKS = evolve(BARE, inner=(MAIL,))
+
+
+def test_further_link_is_in_every_rule_that_the_hosts_is_in() -> None:
+    found = come(BARE, TWO_LINKS)
+    assert {
+        'oifname { "vens3", "mail" } ct status dnat accept',
+        'iifname "mail" oifname "ens3" ip saddr { 10.43.0.2, 10.44.0.0/16 } accept',
+        'iifname "mail" oifname "vens3" ip saddr { 10.43.0.2, 10.44.0.0/16 } accept',
+        'iifname "vens3" oifname "mail" ip saddr 192.168.158.2 accept',
+        # A ULA goes to others inside, and not out.
+        'iifname "mail" oifname "ens3" ip6 saddr 2001:db8:1:2::25 accept',
+        'iifname "mail" oifname "vens3" ip6 saddr { 2001:db8:1:2::25, fd00:44::/64 } accept',
+    } <= found
+    assert not any("daddr" in line and "::25" in line for line in found)  # closed
+    links = '{ "vens3", "mail" }'
+    hairpin = f"iifname {links} oifname {links} ct status dnat masquerade"
+    forward = (Forward((Ports(25, 25),)),)
+    assert hairpin in lines(evolve(TWO_LINKS, forward=forward))
+
+
+def test_far_end_is_in_its_namespace_and_that_is_somebody_elses() -> None:
+    state = compile_spec(Spec((TWO_LINKS,)))
+    assert state["mail"].foreign
+    assert not state["wan"].foreign
+    far, near = state["mail"].link("eth0"), state["wan"].link("mail")
+    assert far is not None and near is not None
+    assert (far.peer, near.peer) == (("wan", "mail"), ("mail", "eth0"))
+    assert far.mac != near.mac
+    there = [i for i in state["mail"].items if isinstance(i, Route)]
+    assert {str(i.destination): i.devs for i in there} == dict.fromkeys(
+        ("0.0.0.0/0", "::/0"), frozenset({"eth0"})
+    )
+    proxied = {str(i.address) for i in state["wan"].items if isinstance(i, Neighbour) and i.proxy}
+    assert proxied == {"2001:db8:1:2::2", "2001:db8:1:2::25"}
+    assert not state[HOST].foreign
+    assert state[HOST] == compile_spec(Spec((BARE,)))[HOST]
+
+
+def test_default_route_of_a_far_end_can_be_in_a_table_of_its_own() -> None:
+    link = evolve(MAIL, default_route=False, table=77)
+    space = compile_spec(Spec((evolve(BARE, inner=(link,)),)))["mail"]
+    assert {i.table for i in space.items if isinstance(i, Route)} == {77}
+    sources = {str(i.source) for i in space.items if isinstance(i, PolicyRule) and i.table == 77}
+    assert sources >= {"10.43.0.2/32", "10.44.0.0/16", "2001:db8:1:2::25/128"}
+
+
+def test_what_is_not_of_ours_in_somebody_elses_namespace_never_goes() -> None:
+    wanted, found = State({HOST: Namespace()}), State({"mail": Namespace(foreign=True)})
+    assert difference(wanted, found) == ()
+    gone = State({HOST: Namespace()})
+    made = difference(compile_spec(Spec((TWO_LINKS,))), gone)
+    assert AddNamespace("wan") in made
+    assert AddNamespace("mail") not in made

@@ -15,7 +15,7 @@ PUBLIC = ip_address("198.51.100.4")
 OWN, ULA = ip_address("2001:db8:1::2"), ip_address("fd00::2")
 
 
-def router(forward: str, keys: str = "") -> Router:
+def router(forward: str, keys: str = "", more: str = "") -> Router:
     text = f"""
         [router.r]
         uplink = "eth0"
@@ -28,6 +28,7 @@ def router(forward: str, keys: str = "") -> Router:
         addresses = ["192.168.1.2/24", "{OWN}/128", "{ULA}/128"]
         router_addresses = ["192.168.1.1/24"]
         networks = ["10.42.0.0/24"]
+        {more}
     """
     return parse(text, "reach.toml").routers[0]
 
@@ -77,3 +78,17 @@ def test_forward_without_nat_lets_nobody_in_by_the_public_address() -> None:
 
 def test_unique_local_address_is_open_to_nobody() -> None:
     assert not stays_open(router('"22/tcp"'), CLIENT6, ULA, 22)
+
+
+def test_host_is_reached_over_further_links_to_it_and_not_over_others() -> None:
+    more = """
+        [router.r.inner.{0}]
+        {1}
+        interface = "far"
+        addresses = ["10.45.0.2/24"]
+        router_addresses = ["10.45.0.1/24"]
+    """
+    for namespace, reaches in (("", True), ('namespace = "vm1"', False)):
+        forward = '"22/tcp -> 10.45.0.2"'
+        described = router(forward, more=more.format("near", namespace))
+        assert reaches_host(described, CLIENT, PUBLIC, 22) is reaches
