@@ -30,6 +30,10 @@ def add_question(parser: ArgumentParser) -> None:
         "--source-port", type=_number, default=40000, metavar="PORT", help="(40000)"
     )
     parser.add_argument(
+        "--live", action="store_true",
+        help="ask the kernel itself: with a real packet, in throw-away namespaces as in rehearse",
+    )  # fmt: skip
+    parser.add_argument(
         "--router", metavar="NAME", help="which router of the spec; without: the one it is sent to"
     )
 

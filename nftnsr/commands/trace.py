@@ -5,22 +5,39 @@ from __future__ import annotations
 from argparse import Namespace as Options
 
 from nftnsr.commands import specs
-from nftnsr.commands.console import DIFFERS, OK, Console
+from nftnsr.commands.console import DIFFERS, OK, TROUBLE, Console
 from nftnsr.explain import Explanation
 from nftnsr.report.trace import trace_json, trace_text
 from nftnsr.spec.model import Address, Router, Spec
-from nftnsr.trace import Question, Unanswerable, trace
+from nftnsr.trace import Question, Trace, Unanswerable, Way, trace
 
 
 def run(options: Options, console: Console) -> int:
     spec, documents = specs.located(options.spec)
     question = _question(options)
     found = trace(_router(spec, options.router, question.destination), question)
+    live = _live(spec, found) if options.live and found.ways else None
     why = Explanation(spec, documents)
-    console.document(trace_json(found, why)) if console.json else console.say(
-        trace_text(found, why)
-    )
+    if console.json:
+        console.document(trace_json(found, why, live))
+    else:
+        console.say(trace_text(found, why, live))
+    if live is not None and not found.agrees(live):
+        return TROUBLE
     return OK if found.arrives else DIFFERS
+
+
+def _live(spec: Spec, found: Trace) -> Way:
+    # Imported late: without it nothing here knows the kernel.
+    from nftnsr.kernel.machine import Machine
+    from nftnsr.rehearsal.traced import trace_live
+    from nftnsr.transaction.apply import apply_spec
+
+    def apply(spec: Spec) -> None:
+        with Machine() as machine:
+            apply_spec(machine, spec)
+
+    return trace_live(spec, found, apply)
 
 
 def _question(options: Options) -> Question:

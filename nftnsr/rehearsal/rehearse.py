@@ -22,7 +22,7 @@ from nftnsr.spec.model import Spec
 from nftnsr.state.model import Namespace
 
 Apply = Callable[[Spec], object]
-Send = Callable[[Stage | Result | Rehearsal], None]
+Send = Callable[[object], None]
 
 
 def rehearse(
@@ -38,7 +38,7 @@ def rehearse(
     stage and each result as it comes. When this returns or raises, or its process ends, the world
     is gone. The twin begins as the spec has it, or as the host is that `live` shows.
     """
-    return _in_child(lambda send: _perform(spec, apply, send, live), on_progress)
+    return _rehearsal(lambda send: _perform(spec, apply, send, live), on_progress)
 
 
 def rehearse_change(
@@ -50,10 +50,17 @@ def rehearse_change(
     live: Namespace | None = None,
 ) -> Rehearsal:
     """The same with `new` applied over `old`, while flows of the old one are under way."""
-    return _in_child(lambda send: _perform_change(old, new, apply, send, live), on_progress)
+    return _rehearsal(lambda send: _perform_change(old, new, apply, send, live), on_progress)
 
 
-def _in_child(perform: Callable[[Send], None], on_progress: OnProgress | None) -> Rehearsal:
+def _rehearsal(perform: Callable[[Send], None], on_progress: OnProgress | None) -> Rehearsal:
+    rehearsal = in_child(perform, on_progress)
+    assert isinstance(rehearsal, Rehearsal)
+    return rehearsal
+
+
+def in_child(perform: Callable[[Send], None], on_progress: OnProgress | None = None) -> object:
+    """What `perform` sends last, in a child process with namespaces of its own."""
     # A fork, since `apply` may be anything that can be called; it starts in milliseconds.
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -73,15 +80,15 @@ def _in_child(perform: Callable[[Send], None], on_progress: OnProgress | None) -
         receiver.close()
 
 
-def _listen(receiver: Connection, on_progress: OnProgress) -> Rehearsal:
+def _listen(receiver: Connection, on_progress: OnProgress) -> object:
     while True:
         match receiver.recv():
             case Stage() | Result() as progress:
                 on_progress(progress)
-            case Rehearsal() as rehearsal:
-                return rehearsal
             case Exception() as error:
                 raise error
+            case result:
+                return result
 
 
 def _child(parent: int, sender: Connection, perform: Callable[[Send], None]) -> None:

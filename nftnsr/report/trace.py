@@ -19,22 +19,28 @@ from nftnsr.trace.step import Step
 _WIDTH = 13
 
 
-def trace_text(trace: Trace, why: Explanation) -> str:
-    """The steps with their reasons, and at the end what becomes of the packet."""
+def trace_text(trace: Trace, why: Explanation, live: Way | None = None) -> str:
+    """The steps with their reasons, and at the end what becomes of the packet.
+
+    Where the kernel was asked it is its steps, and whether the compiled spec says the same.
+    """
     router, arrival = trace.router, trace.arrival
     lines = [f"router {router.name}: {sender(router, arrival)} sends {arrival.packet}", ""]
     if not trace.ways:
         return "\n".join([*lines, f"the router never sees it: {bypass(router, arrival)}", ""])
-    first = trace.ways[0]
-    lines += [_line("arrives", comes(router, arrival)), *_steps(first.there, trace, why), ""]
-    lines += _outcome(first, trace, why)
-    for other in trace.ways[1:]:
-        lines.append(f"or, as servers take turns: {_end(trace, other.there)}")
+    lines += [_line("arrives", comes(router, arrival))]
+    if live is not None:
+        said = "the same" if trace.agrees(live) else "something else, which is a fault of nftnsr"
+        ended = f"the kernel did this, and the compiled spec says {said}"
+        return "\n".join([*lines, *_way(live, trace, why), "", ended, ""])
+    first, *others = trace.ways
+    lines += _way(first, trace, why)
+    lines += [f"or, as servers take turns: {_end(trace, each.there)}" for each in others]
     return "\n".join([*lines, ""])
 
 
-def trace_json(trace: Trace, why: Explanation) -> dict[str, object]:
-    """The same as data."""
+def trace_json(trace: Trace, why: Explanation, live: Way | None = None) -> dict[str, object]:
+    """The same as data; `kernel` is null unless the kernel was asked."""
     return {
         "router": trace.router.name,
         "sender": sender(trace.router, trace.arrival),
@@ -43,10 +49,15 @@ def trace_json(trace: Trace, why: Explanation) -> dict[str, object]:
         "never_there": bypass(trace.router, trace.arrival),
         "ok": trace.arrives,
         "ways": [_way_json(way, trace, why) for way in trace.ways],
+        "kernel": None
+        if live is None
+        else {"agrees": trace.agrees(live), **_way_json(live, trace, why)},
     }
 
 
-def _outcome(way: Way, trace: Trace, why: Explanation) -> Iterator[str]:
+def _way(way: Way, trace: Trace, why: Explanation) -> Iterator[str]:
+    yield from _steps(way.there, trace, why)
+    yield ""
     yield _end(trace, way.there)
     back = way.back
     if back is None:

@@ -14,7 +14,7 @@ from attrs import frozen
 from nftnsr.compile import compile_router
 from nftnsr.spec.model import Router
 from nftnsr.trace.grammar import Unreadable
-from nftnsr.trace.journey import Journey, Kernel
+from nftnsr.trace.journey import Journey, Kernel, agree
 from nftnsr.trace.places import bypass
 from nftnsr.trace.question import Arrival, Question, Unanswerable, arrival
 
@@ -53,6 +53,14 @@ class Trace:
     router: Router
     arrival: Arrival
     ways: tuple[Way, ...]
+
+    def agrees(self, found: Way) -> bool:
+        """Whether what the kernel was found to do is a way of this."""
+        return any(
+            agree(way.there, found.there)
+            and (way.back is None or found.back is None or agree(way.back, found.back))
+            for way in self.ways
+        )
 
     @property
     def arrives(self) -> bool:

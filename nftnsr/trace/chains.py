@@ -67,13 +67,12 @@ class Walk:
     def _base(self, base: Base) -> Fate:
         # Of several nat chains the first that translates decides; of what belongs to a connection
         # that is known none is asked.
-        known = self.packet.connection.state != "new"
-        if base.kind == "nat" and (known or self.translated_at == base.hook):
+        asked = self.tables.tracked and self.packet.connection.state == "new"
+        if base.kind == "nat" and (not asked or self.translated_at == base.hook):
             return "accept"
         fate = self._chain(base.chain, base.hook)
         if fate is None and base.policy == "drop":
-            words = f"dropped: no rule of chain {base.chain.name} accepts it"
-            self.steps.append(Step(base.hook, words, base.chain.name, base.chain.hook))
+            self.steps.append(dropped_by_policy(base))
         return fate or base.policy
 
     def _translate_back(self, hook: Hook) -> None:
@@ -97,10 +96,10 @@ class Walk:
                 case Verdict("accept" | "drop" as word):
                     return word
                 case Verdict("jump", str() as name):
-                    if fate := self._chain(self.tables.chain(chain, name), stage):
+                    if fate := self._chain(self.tables.chain(chain.table, name), stage):
                         return fate
                 case Verdict("goto", str() as name):
-                    return self._chain(self.tables.chain(chain, name), stage)
+                    return self._chain(self.tables.chain(chain.table, name), stage)
                 case _:
                     return None
         return None
@@ -128,7 +127,8 @@ class _Rule:
         if result is True and not self.words and self.found is not None:
             self.words.append("counted")
         if self.words:
-            step = Step(self.stage, ", ".join(self.words), self.chain.name, self.text)
+            words, applies = ", ".join(self.words), result is not False
+            step = Step(self.stage, words, self.chain.name, self.text, applies)
             if self.found is not None:
                 name, element = self.found
                 step = evolve(step, set=name, element=element.text)
@@ -177,7 +177,7 @@ class _Rule:
                 assert_never(statement)
 
     def _says(self, verdict: Verdict) -> Verdict:
-        self.words.append(_verdict_words(verdict))
+        self.words.append(verdict_words(verdict.word, verdict.chain))
         return verdict
 
     def _matches(self, match: Match) -> bool:
@@ -200,12 +200,9 @@ class _Rule:
                 return Verdict("drop")
             to = str(own)
         assert to is not None
-        if by.word == "dnat":
-            walk.packet = with_destination(walk.packet, by, to)
-            self.words.append(f"the destination becomes {walk.packet.destination}")
-        else:
-            walk.packet = with_source(walk.packet, by, to)
-            self.words.append(f"the source becomes {walk.packet.source}")
+        change = with_destination if by.word == "dnat" else with_source
+        walk.packet = change(walk.packet, by, to)
+        self.words.append(translation_words(walk.packet, by))
         walk.translated_at = self.stage
         return Verdict("accept")
 
@@ -249,7 +246,7 @@ class _Rule:
     def _find(self, among: Elements | str, values: tuple[Value, ...]) -> Element | None:
         if isinstance(among, Elements):
             return among.find(values)
-        found = self.walk.tables.elements(self.chain, among).find(values)
+        found = self.walk.tables.elements(self.chain.table, among).find(values)
         if found is not None:
             self.found = among, found
         return found
@@ -261,8 +258,13 @@ def _verdict(element: Element) -> Verdict:
     return Verdict(word, chain or None)
 
 
-def _verdict_words(verdict: Verdict) -> str:
-    match verdict.word:
+def dropped_by_policy(base: Base) -> Step:
+    words = f"dropped: no rule of chain {base.chain.name} accepts it"
+    return Step(base.hook, words, base.chain.name, base.chain.hook)
+
+
+def verdict_words(word: str, chain: str | None) -> str:
+    match word:
         case "accept":
             return "accepted"
         case "drop":
@@ -270,4 +272,11 @@ def _verdict_words(verdict: Verdict) -> str:
         case "return":
             return "back to where it came from"
         case _:
-            return f"goes on in chain {verdict.chain}"
+            return f"goes on in chain {chain}"
+
+
+def translation_words(packet: Packet, by: Translation) -> str:
+    """What has happened to `packet`."""
+    if by.word == "dnat":
+        return f"the destination becomes {packet.destination}"
+    return f"the source becomes {packet.source}"

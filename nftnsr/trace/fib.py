@@ -99,10 +99,11 @@ class Fib:
                     return Way(_REFUSALS[kind], rule, *found)
         return Way("none")
 
-    def way_back(self, source: Address_, of: Address_, mark: int = 0) -> Way:
-        """How `of`, were it here, would reach `source`: the reverse path filter asks for that
-        (fib_validate_source)."""
-        return self.way(source, of, "lo", mark)
+    def way_back(self, source: Address_, of: Address_, by: str = "lo", mark: int = 0) -> Way:
+        """How what `of` answers, coming in by that link, would reach `source`: the reverse path
+        filter asks for it (fib_validate_source), and so do rules with `fib`.
+        """
+        return self.way(source, of, by, mark)
 
     def _best(self, table: int, to: Address_) -> tuple[Route, Address | None] | None:
         """The longest prefix, and of several routes to it the one of the lowest metric."""

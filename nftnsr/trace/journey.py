@@ -15,10 +15,10 @@ from typing import Literal, assert_never
 
 from attrs import define, evolve, frozen
 
-from nftnsr.state.model import Namespace, Sysctl
+from nftnsr.state.model import Address_, Namespace, Sysctl
 from nftnsr.trace.chains import Walk
 from nftnsr.trace.fib import Fib, Way
-from nftnsr.trace.packet import Packet, answer_to, first_packet
+from nftnsr.trace.packet import ANY_PORT, Packet, answer_to, first_packet
 from nftnsr.trace.sources import Sources
 from nftnsr.trace.step import Stage, Step
 from nftnsr.trace.tables import Tables
@@ -36,6 +36,29 @@ class Journey:
     ending: Ending
     last: Packet
     """As it was at the end of its way."""
+
+
+def agree(said: Journey, found: Journey) -> bool:
+    """Whether the kernel was found to do what was said: the same rules, and the same end of both.
+
+    That a packet is not delivered is all that can be seen of one that is dropped or refused.
+    """
+    last, seen = said.last, found.last
+    if (said.ending, found.ending) != ("leaves", "leaves"):
+        lost = ("dropped", "refused")
+        ends = said.ending == found.ending or (said.ending in lost and found.ending in lost)
+        return ends and _applied(said) == _applied(found)
+    if last.source.port == ANY_PORT:
+        seen = evolve(seen, source=evolve(seen.source, port=ANY_PORT))
+    ends = (last.oif, last.source, last.destination) == (seen.oif, seen.source, seen.destination)
+    return ends and _applied(said) == _applied(found)
+
+
+def _applied(journey: Journey) -> list[tuple[str | None, str | None]]:
+    """The rules that applied, with their chains, in their order; but for those that depend on what
+    came before."""
+    steps = (s for s in journey.steps if s.rule is not None and "limit rate" not in s.rule)
+    return [(s.chain, s.rule) for s in steps if s.applies]
 
 
 @frozen
@@ -101,26 +124,27 @@ class _Passage:
                 return self._ends("refused", "routing", f"{to} leads nowhere", way)
             case "local":
                 self._step("routing", f"{to} is the router's own", way)
-                return self._reverse_path() or self._input()
+                return self._reverse_path("lo") or self._input()
             case "unicast":
                 hop = "" if way.via is None else f", next hop {way.via}"
                 self._step("routing", f"{to} is reached by {way.dev}{hop}", way)
-                return self._reverse_path() or self._forward(way)
+                assert way.dev is not None
+                return self._reverse_path(way.dev) or self._forward(way.dev, way.via)
             case _:
                 assert_never(way.kind)
 
-    def _reverse_path(self) -> Ending | None:
-        """IPv4 only; of `all` and the link's own setting the stricter counts, 1 above 2 but for
-        the number (ip-sysctl.rst)."""
+    def _reverse_path(self, out: str) -> Ending | None:
+        """The filter of IPv4; to the routing rules an answer would come in by `out`."""
         packet = self.walk.packet
         source = packet.source.address
         if packet.version == 6:
             return None
         marked = self.kernel.setting(f"net/ipv4/conf/{packet.iif}/src_valid_mark")
         mark = packet.mark if marked else 0
-        back = self.kernel.fib.way_back(source, packet.destination.address, mark)
+        back = self.kernel.fib.way_back(source, packet.destination.address, out, mark)
         if back.kind == "local":
             return self._ends("dropped", "routing", f"its source {source} is the router's own")
+        # Of `all` and the link's own the greater one counts (ip-sysctl.rst).
         paths = (f"net/ipv4/conf/{name}/rp_filter" for name in ("all", packet.iif))
         mode = max(map(self.kernel.setting, paths))
         there = back.kind == "unicast" and (mode == 2 or back.dev == packet.iif)
@@ -149,13 +173,12 @@ class _Passage:
         walk.packet = evolve(walk.packet, oif=way.dev, next_hop=way.via)
         return "dropped" if walk.hook("postrouting") == "drop" else "leaves"
 
-    def _forward(self, way: Way) -> Ending:
+    def _forward(self, dev: str, via: Address_ | None) -> Ending:
         walk, version = self.walk, self.walk.packet.version
         switch = f"ipv4/conf/{walk.packet.iif}" if version == 4 else "ipv6/conf/all"
         if not self.kernel.setting(f"net/{switch}/forwarding"):
             return self._ends("dropped", "forward", "forwarding is off")
-        assert way.dev is not None
-        walk.packet = evolve(walk.packet, oif=way.dev, next_hop=way.via)
+        walk.packet = evolve(walk.packet, oif=dev, next_hop=via)
         if walk.hook("forward") == "drop" or walk.hook("postrouting") == "drop":
             return "dropped"
         return "leaves"

@@ -22,6 +22,8 @@ class Step:
     chain: str | None = None
     rule: str | None = None
     """Or the declaration of the chain, if its policy decided."""
+    applies: bool = True
+    """Whether the rule does to its end."""
     set: str | None = None
     element: str | None = None
     """Of this set or map."""

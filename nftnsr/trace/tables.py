@@ -18,6 +18,7 @@ Policy = Literal["accept", "drop"]
 _HOOK = re.compile(
     r"type (?P<kind>\w+) hook (?P<hook>\w+) priority (?P<at>[^;]+); policy (?P<policy>\w+);"
 )
+_TRACKING = re.compile(r"\b(ct|dnat|snat|masquerade)\b")
 # nft(8), "Standard priority names".
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "srcnat": 100}
 
@@ -52,12 +53,17 @@ class Tables:
             b for b in self._bases if b.hook == hook and b.chain.table[0] in families
         )  # fmt: skip
 
-    def chain(self, near: Chain, name: str) -> Chain:
-        """The chain of this name in the table of another."""
-        return self._chains[near.table, name]
+    def chain(self, table: tuple[str, str], name: str) -> Chain:
+        return self._chains[table, name]
 
-    def elements(self, near: Chain, name: str) -> Elements:
-        return self._elements[near.table, name]
+    def elements(self, table: tuple[str, str], name: str) -> Elements:
+        return self._elements[table, name]
+
+    @cached_property
+    def tracked(self) -> bool:
+        """Whether there is connection tracking: a rule has to ask for it; a nat chain alone does
+        not, and without it is never called."""
+        return any(_TRACKING.search(rule) for each in self._chains.values() for rule in each.rules)
 
     @cached_property
     def _chains(self) -> Mapping[tuple[tuple[str, str], str], Chain]:
@@ -67,6 +73,12 @@ class Tables:
     def _elements(self) -> Mapping[tuple[tuple[str, str], str], Elements]:
         sets = (i for i in self.space.ruleset if isinstance(i, Set))
         return {(i.table, i.name): Elements(i.elements, i.name) for i in sets}
+
+    def base(self, table: tuple[str, str], name: str) -> Base | None:
+        """A base chain of this name; None if it is another one."""
+        return next(
+            (b for b in self._bases if (b.chain.table, b.chain.name) == (table, name)), None
+        )
 
     @cached_property
     def _bases(self) -> tuple[Base, ...]:

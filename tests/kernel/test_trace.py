@@ -2,70 +2,53 @@
 
 from __future__ import annotations
 
-import re
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from itertools import chain, repeat
+from pathlib import Path
 
-from attrs import evolve, frozen
+import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from nftnsr.compile import compile_router
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
-from nftnsr.kernel.nftables import Nftables
+from nftnsr.rehearsal.asked import Asked
+from nftnsr.rehearsal.frames import FIRST, Far, Links
+from nftnsr.rehearsal.sockets import mac_of
+from nftnsr.rehearsal.traced import trace_live
 from nftnsr.spec.model import Router, Spec
-from nftnsr.trace.journey import Journey, Kernel
-from nftnsr.trace.packet import ANY_PORT, End, Packet, Transport, first_packet
+from nftnsr.trace import Question, trace
+from nftnsr.trace.journey import Journey, Kernel, agree
+from nftnsr.trace.packet import End, Packet, Transport, first_packet
 from nftnsr.transaction.apply import apply_spec
 from tests.strategies import guarded, routers
 
-from .conftest import add_link_for, new_box, sh
-from .frames import FIRST, Far, Links, Seen
+from .conftest import add_link_for, everything, new_box, sh
 
-# Behind everything else at the hook, so that what it sees has been let in.
-WATCH = """
-table inet watch {
-    set local { type inet_service; size 65535; flags dynamic; }
-    chain input {
-        type filter hook input priority 1000
-        meta l4proto { tcp, udp } add @local { th sport }
-        meta l4proto { icmp, icmpv6 } add @local { @th,32,16 }
-    }
-}
-"""
-LOCAL = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
-
-
-@frozen
-class Live:
-    """A router that is applied, and the far ends of its links."""
-
-    room: Room
-    links: Links
-
-    def local(self) -> frozenset[int]:
-        """The numbers of the packets that the router itself got."""
-        text = self.room.run(lambda: Nftables().text([("inet", "watch")]))
-        found = LOCAL.search(text)
-        words = re.findall(r"\d+", found[1]) if found else []
-        return frozenset(int(word) - FIRST for word in words)
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def live(router: Router) -> Iterator[Live]:
+def asked(router: Router) -> Iterator[Asked]:
+    """The kernel of a router that is applied, and resolves no neighbours."""
     new_box()
-    add_link_for(router, 0)
-    with Machine() as machine:
-        apply_spec(machine, Spec((router,)))
-    far = {router.uplinks[0].dev: "p0", router.host.peer: router.host.interface}
-    with Room.named(router.name) as room:
+    for number, uplink in enumerate(router.uplinks):
+        add_link_for(uplink, number)
+    apply(Spec((router,)))
+    far = {uplink.dev: f"p{number}" for number, uplink in enumerate(router.uplinks)}
+    far |= {link.peer: link.interface for link in router.links}
+    with Room.named(router.name) as room, Room.here() as host:
         sh("; ".join(f"ip link set {link} arp off" for link in far), room)
-        room.run(lambda: Nftables().run(WATCH))
-        macs = {link: sh(f"ip -br link show {link}", room).split()[2] for link in far}
-        with Links({link: Far(name, macs[link]) for link, name in far.items()}) as links:
-            yield Live(room, links)
+        ends = {link: Far(host, name, mac_of(room, link)) for link, name in far.items()}
+        with Links(ends) as links:
+            yield Asked(router, room, links)
 
 
 SOURCES = [
@@ -86,12 +69,26 @@ def packets(draw: st.DrawFn) -> tuple[Packet, int]:
     """A packet, and the number of the link by which it comes."""
     source = ip_address(draw(st.sampled_from(SOURCES)))
     there = [[ip_address(d) for d in every] for every in (DESTINATIONS, PUBLIC)]
-    fitting = [[d for d in every if d.version == source.version] for every in there]
+    fitting = [[d for d in to if d.version == source.version and d != source] for to in there]
     destination = draw(st.one_of(*map(st.sampled_from, fitting)))
     protocol: Transport = draw(st.sampled_from(["tcp", "tcp", "udp", "icmp"]))
     port = None if protocol == "icmp" else draw(st.integers(19, 41))
     packet = first_packet(End(source), End(destination, port), protocol, iif="")
-    return packet, draw(st.integers(0, 1))
+    return packet, draw(st.integers(0, 5))
+
+
+def patient(router: Router) -> Router:
+    """Without a limit that so few packets reach, and without SYN proxies.
+
+    What one of those lets through takes a whole handshake (test_synproxy.py), not one packet.
+    """
+    return evolve(
+        router,
+        forward=tuple(
+            evolve(f, limit=f.limit and evolve(f.limit, burst=1000), synproxy=False)
+            for f in router.forward
+        ),
+    )
 
 
 def from_there(router: Router, packet: Packet, link: int, number: int) -> Packet:
@@ -100,30 +97,6 @@ def from_there(router: Router, packet: Packet, link: int, number: int) -> Packet
     source = evolve(packet.source, port=port)
     links = (*(u.dev for u in router.uplinks), *(i.peer for i in router.links))
     return first_packet(source, packet.destination, packet.protocol, links[link % len(links)])
-
-
-def foretold(journey: Journey) -> Seen | str:
-    """What is seen of a packet of which the model says this."""
-    last = journey.last
-    match journey.ending:
-        case "leaves":
-            return Seen(last.oif, last.source, last.destination)
-        case "local":
-            return "local"
-        case _:
-            return "nothing"
-
-
-def agree(seen: Seen | str, said: Seen | str) -> bool:
-    if isinstance(seen, Seen) and isinstance(said, Seen) and said.source.port == ANY_PORT:
-        seen = evolve(seen, source=evolve(seen.source, port=ANY_PORT))
-    return seen == said
-
-
-def as_seen(journey: Journey, seen: Seen) -> Journey:
-    """With the ports that the kernel chose."""
-    last = evolve(journey.last, source=seen.source, destination=seen.destination)
-    return evolve(journey, last=last)
 
 
 # Without shrinking: what fails says all that matters, and each try takes a third of a second.
@@ -135,38 +108,72 @@ def as_seen(journey: Journey, seen: Seen) -> Journey:
 def test_packet_and_answer_end_where_the_trace_says(
     router: Router, some: list[tuple[Packet, int]]
 ) -> None:
-    # What a SYN proxy lets through takes a whole handshake (test_synproxy.py), not one packet.
-    router = evolve(router, forward=tuple(evolve(f, synproxy=False) for f in router.forward))
+    router = patient(router)
     kernel = Kernel.of(compile_router(router))
-    sent = {n: from_there(router, packet, link, n) for n, (packet, link) in enumerate(some)}
-    with live(router) as world:
-        for number, packet in sent.items():
-            world.links.send(packet, number)
-        seen = world.links.seen()
-        local = world.local()
-        answers: dict[int, Journey] = {}
-        for number, packet in sent.items():
-            # What the router itself gets it may answer, with what was in it.
-            what = "local" if number in local else seen.get(number, "nothing")
-            said = kernel.journeys(packet)
-            fitting = [j for j in said if agree(what, foretold(j))]
-            assert fitting, told(router, what, *said)
-            if isinstance(what, Seen) and (back := kernel.answer(as_seen(fitting[0], what))):
-                world.links.send(back.sent, number, what.echo)
-                answers[number] = back
-        seen = world.links.seen()
-        for number, back in answers.items():
-            what = seen.get(number, "nothing")
-            # Of an answer that ends in the router itself nothing is seen.
-            assert agree(what, foretold(back)) or (what, back.ending) == ("nothing", "local"), told(
-                router, what, back
-            )
+    with asked(router) as real:
+        for number, (packet, link) in enumerate(some):
+            sent = from_there(router, packet, link, number)
+            found, seen = real.journey(sent, number)
+            said = [j for j in kernel.journeys(sent) if agree(j, found)]
+            assert said, told(router, found, *kernel.journeys(sent))
+            if seen is None or (back := kernel.answer(as_found(said[0], found))) is None:
+                continue
+            answered, _ = real.journey(back.sent, number, seen.echo)
+            assert agree(back, answered), told(router, answered, back)
 
 
-def told(router: Router, seen: Seen | str, *journeys: Journey) -> str:
-    lines = [f"{router}\nseen: {seen}"]
-    for journey in journeys:
-        lines += [f"sent: {journey.sent} by {journey.sent.iif}"]
+def as_found(said: Journey, found: Journey) -> Journey:
+    """With the port that the kernel chose."""
+    return evolve(said, last=evolve(said.last, source=found.last.source))
+
+
+def told(router: Router, *journeys: Journey) -> str:
+    """What the kernel did, and what was said."""
+    lines = [str(router)]
+    for word, journey in zip(chain(["found"], repeat("said")), journeys, strict=False):
+        lines.append(f"{word}: {journey.sent} by {journey.sent.iif}")
         lines += [f"  {s.stage}: {s.words}  [{s.chain}: {s.rule}]" for s in journey.steps]
-        lines += [f"said: {journey.ending} {journey.last} by {journey.last.oif}"]
+        lines.append(f"  {journey.ending} {journey.last} by {journey.last.oif}")
     return "\n".join(lines)
+
+
+# -- the command --
+
+LIVE = {
+    "macvlan": "--from-host --to 9.9.9.9 --port 53/udp",
+    "two-uplinks": "--from 9.9.9.9 --to 5.6.7.8 --port 443/tcp",
+    "hardened": "--from 9.9.9.9 --to 145.97.20.2 --port icmp",
+}
+
+
+def nftnsr(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "nftnsr", "trace", "--json", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_kernel_does_what_was_said(name: str) -> None:
+    before = everything()
+    done = nftnsr("--live", f"rulesets/{name}.toml", *LIVE[name].split())
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    said, found = document["ways"][0], document["kernel"]
+    assert found["agrees"]
+    assert (found["ending"], found["packet"]) == (said["ending"], said["packet"])
+    assert [s["rule"] for s in found["steps"]] == [s["rule"] for s in said["steps"] if s["rule"]]
+    assert everything() == before
+
+
+def test_kernel_that_does_otherwise_is_told_of(article: Spec) -> None:
+    """What was said is of a spec that has no forward."""
+    question = Question(ip_address("1.2.3.4"), "tcp", 22, ip_address("9.9.9.9"))
+    (router,) = article.routers
+    other = trace(evolve(router, forward=()), question)
+    found = trace_live(article, evolve(other, router=router), apply)
+    assert (found.there.ending, other.ways[0].there.ending) == ("leaves", "local")
+    assert not other.agrees(found)
+
+
+def apply(spec: Spec) -> None:
+    with Machine() as machine:
+        apply_spec(machine, spec)
