@@ -32,6 +32,11 @@ def segment(router: Router, uplink: Uplink, each: Family) -> int:
     return (uplink.mtu or _USUAL_MTU) - _HEADERS[each.version] if named in (True, False) else named
 
 
+def largest(router: Router, uplink: Uplink, each: Family) -> int | None:
+    """The largest segment, in bytes, that either end may be told of; None where all are right."""
+    return None if router.mss_clamp is False else segment(router, uplink, each)
+
+
 def _rules(router: Router) -> Iterator[str]:
     go, come = f"oifname {outer(router)}", f"iifname {outer(router)}"
     if router.mss_clamp is not True:

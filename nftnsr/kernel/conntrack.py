@@ -157,6 +157,12 @@ def _decided(entry: Entry, right: Index) -> bytes:
     return netlink.message(_NEW, flags, _head(version) + b"".join(body))
 
 
+def forget_everything() -> None:
+    """Delete all entries of both families."""
+    requests = [_delete(version, b"") for version in (4, 6)]
+    netlink.perform(NETLINK_NETFILTER, requests, frozenset(), "cannot delete conntrack entries")
+
+
 def public_end(connection: Connection) -> tuple[Address_, int] | None:
     """What the far end of a connection talks to, if this namespace translates it."""
     version = connection.local.version

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from nftnsr.compile.addressing import uplink_mac
 from nftnsr.compile.families import Family, Side
 from nftnsr.compile.paths import leads_nowhere
+from nftnsr.rehearsal import sizes
 from nftnsr.rehearsal.forged import through_reverse_path
 from nftnsr.rehearsal.forwards import through_forwards
 from nftnsr.rehearsal.itself import router_itself
@@ -46,21 +47,27 @@ def timed_probes(scene: Scene) -> Iterator[Probe]:
 def probes(scene: Scene) -> Iterator[Probe | Untried]:
     """What can go on at once."""
     for segment in scene.segments:
-        yield from _out(scene, segment)
-        yield from through_routes(scene, segment)
-        yield from whole_addresses(scene, segment)
-        through = tuple(through_forwards(scene, segment))
-        yield from through
-        yield from through_lists(scene, segment, through)
-        yield from through_reverse_path(scene, segment, through)
-        yield from _own_ipv6(scene, segment)
-        yield from _closed(scene, segment)
-        yield from router_itself(scene, segment)
-        yield from _helpers(segment)
-        yield from _across(scene, segment)
-        if segment.router.forward_filter:
-            yield from _transit(scene, segment)
-            yield from _foreign_source(scene, segment)
+        yield from (sizes.clamped(segment, each) for each in _through(scene, segment))
+
+
+def _through(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
+    """All that goes through one uplink, or must not."""
+    yield from _out(scene, segment)
+    yield from through_routes(scene, segment)
+    yield from whole_addresses(scene, segment)
+    through = tuple(through_forwards(scene, segment))
+    yield from through
+    yield from sizes.inward(scene, segment, through)
+    yield from through_lists(scene, segment, through)
+    yield from through_reverse_path(scene, segment, through)
+    yield from _own_ipv6(scene, segment)
+    yield from _closed(scene, segment)
+    yield from router_itself(scene, segment)
+    yield from _helpers(segment)
+    yield from _across(scene, segment)
+    if segment.router.forward_filter:
+        yield from _transit(scene, segment)
+        yield from _foreign_source(scene, segment)
 
 
 def closing_probes(scene: Scene) -> Iterator[Probe]:
@@ -74,7 +81,8 @@ def closing_probes(scene: Scene) -> Iterator[Probe]:
         senders = [s for s in senders if s.address.version == 4 and segment.carries(s.address)]
         stray = tuple(senders) if segment.has_gateway(4) else ()
         name = f"sources other than the router's that leave by {segment.way}"
-        yield Leak(router.name, "leak", name, stray, scene.far_end(4), segment.name)
+        far, port = scene.far_end(4), scene.quiet_port
+        yield Leak(router.name, "leak", name, stray, far, port, segment.name)
 
 
 def _neighbour_discovery(segment: Segment) -> Iterator[Probe]:
@@ -98,6 +106,7 @@ def _out(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
             *_host_senders(segment, family, far.address),
             *_inner_senders(scene, segment, family, far.address),
         ]
+        free: list[Origin] = []
         for origin, seen in senders:
             if not segment.carries(origin.address or family.host[0].ip):
                 continue
@@ -110,6 +119,8 @@ def _out(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
                 continue
             yield from _reach(segment, "out", origin, _quiet_servers(scene, far), Arrives(seen))
             yield _echo(segment, origin, far.address)
+            free.append(origin)
+        yield from sizes.outward(scene, segment, free, family.version)
         yield from _on_the_segment(scene, segment, family)
 
 

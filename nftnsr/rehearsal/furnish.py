@@ -13,7 +13,7 @@ from nftnsr.rehearsal import border, twin
 from nftnsr.rehearsal.addresses import EVERYWHERE, single
 from nftnsr.rehearsal.scene import Inner, Scene, Segment
 from nftnsr.rehearsal.targets import unclaimed
-from nftnsr.rehearsal.wiring import LAN, NEIGHBOUR_PORT, SEGMENT, UPLINK_PORT, End, Wire
+from nftnsr.rehearsal.wiring import LAN, NARROW, NEIGHBOUR_PORT, SEGMENT, UPLINK_PORT, End, Wire
 from nftnsr.spec.model import Address as IP
 from nftnsr.spec.model import Inner as InnerLink
 from nftnsr.spec.model import Interface, Network
@@ -43,7 +43,7 @@ def _settings(forwarding: str) -> Iterator[Sysctl]:
             yield Sysctl(f"net/ipv6/conf/{name}/accept_dad", "0")
 
 
-def gateway(segment: Segment) -> None:
+def gateway(segment: Segment, scene: Scene) -> None:
     """The provider's router, with the segment as a bridge, and what guards its border."""
     wan = segment.wan_wire
     wires.add_bridge(SEGMENT, (UPLINK_PORT, NEIGHBOUR_PORT))
@@ -57,6 +57,10 @@ def gateway(segment: Segment) -> None:
         for network in sorted(_on_segment(segment) - {i.network for i in own}, key=str):
             rtnl.add_route(_connected(network, SEGMENT))
         _talk_to(rtnl, wan.near.link, wan.far, EVERYWHERE.values())
+        for ip in scene.provider:
+            # Its own on the segment may be link-local, and nothing from there is routed.
+            rtnl.add_address(Address("lo", ip_interface(ip)))
+        _narrow(rtnl, wan.near.link, wan.far, scene.narrow)
     provide(segment)
 
 
@@ -87,6 +91,8 @@ def neighbour(segment: Segment) -> None:
 
 def internet(scene: Scene) -> None:
     """Everybody else in the world: all addresses are there, those behind a gateway aside."""
+    # So what a provider says of a packet comes from an address that is here, too.
+    sysctl.write([Sysctl("net/ipv4/conf/all/accept_local", "1")])
     with wires.rtnetlink() as rtnl:
         for ip in scene.far:
             rtnl.add_address(Address("lo", ip_interface(ip)))
@@ -119,7 +125,7 @@ def host(scene: Scene, uplinks: Iterable[Segment], inner: list[tuple[Inner, Wire
             rtnl.add_address(Address("lo", ip_interface(ip)))
         for segment in uplinks:
             _uplink(rtnl, segment)
-        _reach_inner(rtnl, inner)
+        _reach_inner(rtnl, scene, inner)
 
 
 def live_host(scene: Scene, live: Namespace, inner: list[tuple[Inner, Wire]]) -> tuple[str, ...]:
@@ -131,14 +137,25 @@ def live_host(scene: Scene, live: Namespace, inner: list[tuple[Inner, Wire]]) ->
             if made is not None and made.bridge is not None:
                 wires.add_bridge(made.bridge, (port,))
         unlike = twin.resemble(live, scene)
-        _reach_inner(rtnl, inner)
+        _reach_inner(rtnl, scene, inner)
     return unlike
 
 
-def _reach_inner(rtnl: Rtnetlink, inner: list[tuple[Inner, Wire]]) -> None:
+def _reach_inner(rtnl: Rtnetlink, scene: Scene, inner: list[tuple[Inner, Wire]]) -> None:
     for each, wire in inner:
         rtnl.set_up(wire.near.link, up=True)
-        _talk_to(rtnl, wire.near.link, wire.far, (each.network,))
+        alone = each.network in map(single, scene.narrow_targets)
+        _talk_to(rtnl, wire.near.link, wire.far, () if alone else (each.network,))
+        narrow = (t for t in scene.narrow_targets if scene.place_of(t) == each.place)
+        _narrow(rtnl, wire.near.link, wire.far, narrow)
+
+
+def _narrow(rtnl: Rtnetlink, link: str, other: End, addresses: Iterable[IP]) -> None:
+    """Let the path to some addresses at the other end have a small MTU."""
+    by_version = {ip.version: ip for ip in other.addresses}
+    for ip in addresses:
+        hop, metric = Hop(link, by_version[ip.version]), _metric(single(ip))
+        rtnl.add_route(Route(single(ip), (hop,), metric=metric, metrics=(("mtu", NARROW),)))
 
 
 def far_end(scene: Scene, link: InnerLink, inner: list[tuple[Inner, Wire]]) -> None:
@@ -146,7 +163,7 @@ def far_end(scene: Scene, link: InnerLink, inner: list[tuple[Inner, Wire]]) -> N
     with wires.rtnetlink() as rtnl:
         for ip in unclaimed(scene.spec, link.namespace):
             rtnl.add_address(Address("lo", ip_interface(ip)))
-        _reach_inner(rtnl, inner)
+        _reach_inner(rtnl, scene, inner)
 
 
 def answer_through(link: InnerLink, number: int, networks: list[Network]) -> None:

@@ -7,7 +7,18 @@ from typing import Literal
 from attrs import frozen
 
 Kind = Literal[
-    "ndp", "out", "route", "in", "hairpin", "across", "closed", "blocked", "transit", "leak", "flow"
+    "ndp",
+    "out",
+    "route",
+    "in",
+    "hairpin",
+    "across",
+    "closed",
+    "blocked",
+    "transit",
+    "size",
+    "leak",
+    "flow",
 ]
 
 

@@ -12,6 +12,7 @@ _ECHO_REQUEST = {4: 8, 6: 128}
 _ECHO_REPLY = {4: 0, 6: 129}
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _SOURCE_MAC, _TARGET_MAC = 1, 2
+_END, _NOTHING, _SEGMENT_SIZE = 0, 1, 2  # options of TCP (RFC 9293, section 3.2)
 _FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
 
 
@@ -81,6 +82,20 @@ def _first(
     return source, near, target, far
 
 
+def segment_size(syn: bytes) -> int:
+    """The maximum segment size in the headers of a SYN, IP's and TCP's; 0 where it says none."""
+    tcp = syn[40:] if syn[0] >> 4 == 6 else syn[(syn[0] & 0x0F) * 4 :]
+    options = tcp[20 : (tcp[12] >> 4) * 4]
+    while options and options[0] != _END:
+        if options[0] == _NOTHING:
+            options = options[1:]
+        elif options[0] == _SEGMENT_SIZE:
+            return int.from_bytes(options[2:4], "big")
+        else:
+            options = options[max(options[1], 2) :]
+    return 0
+
+
 def stray_packets(source: Address, target: Address) -> Iterator[bytes]:
     """IPv4 packets that conntrack calls invalid: answers to what nobody said, and broken ones."""
     for flags in (_RST, _RST | _ACK, _SYN | _ACK, _SYN | _FIN, 0):
@@ -88,9 +103,14 @@ def stray_packets(source: Address, target: Address) -> Iterator[bytes]:
     broken = bytearray(_tcp(source, target, _ACK))
     broken[16] ^= 0xFF
     yield _ipv4(source, target, 6, bytes(broken))
-    unknown = _ipv4(target, source, 17, struct.pack("!HHHH", 9, 9, 8, 0))
-    error = struct.pack("!BBHI", 3, 1, 0, 0) + unknown
-    yield _ipv4(source, target, 1, error[:2] + struct.pack("!H", checksum(error)) + error[4:])
+    yield port_unreachable(source, target, 9, 9)
+
+
+def port_unreachable(source: Address, target: Address, port: int, target_port: int) -> bytes:
+    """What the host `source` says of a datagram of `target` to a port that nobody listens on."""
+    datagram = struct.pack("!HHHH", target_port, port, 8, 0)
+    error = struct.pack("!BBHI", 3, 3, 0, 0) + _ipv4(target, source, 17, datagram)
+    return _ipv4(source, target, 1, error[:2] + struct.pack("!H", checksum(error)) + error[4:])
 
 
 def _tcp(source: Address, target: Address, flags: int) -> bytes:

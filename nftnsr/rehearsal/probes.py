@@ -10,6 +10,9 @@ from nftnsr.rehearsal.outcome import Kind
 from nftnsr.rehearsal.scene import Client, Origin, Place
 from nftnsr.spec.model import Address, Network, Protocol
 
+BULK = 64 * 1024
+"""Bytes of a large transfer: dozens of segments of any usual size."""
+
 
 @frozen
 class Server:
@@ -28,13 +31,16 @@ class Server:
 class Arrives:
     """A client is answered, by the right server, which sees one of `clients`.
 
-    Without `clients` it may see anybody but itself; a network stands for all its addresses.
+    Without `clients` it may see anybody but itself; a network stands for all its addresses. Of
+    TCP segments larger than `segment`, in bytes, neither end may have told the other.
     """
 
     clients: tuple[Address | Network, ...] = ()
+    segment: int | None = None
 
     def __str__(self) -> str:
-        return " or ".join(map(str, self.clients)) or "anybody but itself"
+        seen = " or ".join(map(str, self.clients)) or "anybody but itself"
+        return seen if self.segment is None else f"{seen}, and segments of {self.segment} bytes"
 
     def welcomes(self, client: Address) -> bool:
         return any(
@@ -113,6 +119,30 @@ class Exceed:
 
 
 @frozen
+class Bulk:
+    """Send much to `server` over a path with a small MTU, and get as much back.
+
+    It gets through only if whoever sends too large packets is told so, through the router.
+    """
+
+    router: str
+    kind: Kind
+    name: str
+    origin: Origin
+    address: Address
+    port: int
+    server: Server
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return (self.server,)
+
+    @property
+    def expected(self) -> str:
+        return f"{BULK // 1024} KiB there and back"
+
+
+@frozen
 class Echo:
     """An ICMP echo request that must, or must not, be answered."""
 
@@ -148,13 +178,18 @@ class Solicit:
 
 @frozen
 class Leak:
-    """After packets that belong to no connection: no source but the router's may have left."""
+    """After packets that belong to no connection: no source but the router's may have left.
+
+    Among them is what goes on of flows to `address`, at whose `port` a server waits, once the
+    router has forgotten them.
+    """
 
     router: str
     kind: Kind
     name: str
     senders: tuple[Client, ...]
     address: Address
+    port: int
     segment: str
     """The name of the segment that they must not get to."""
 
@@ -163,7 +198,7 @@ class Leak:
         return "none"
 
 
-Probe = Reach | Spread | Exceed | Echo | Solicit | Leak
+Probe = Reach | Spread | Exceed | Bulk | Echo | Solicit | Leak
 
 
 def endpoint(address: Address, port: int) -> str:

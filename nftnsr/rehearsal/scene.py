@@ -21,7 +21,7 @@ from nftnsr.compile.guard import shunned
 from nftnsr.compile.sources import translated_into
 from nftnsr.compile.uplinks import leaves_by
 from nftnsr.rehearsal.addresses import EVERYWHERE, free, joined, single, spare
-from nftnsr.rehearsal.targets import elsewhere, end_with
+from nftnsr.rehearsal.targets import elsewhere, end_with, targets
 from nftnsr.rehearsal.wiring import (
     LAN,
     NEIGHBOUR_PORT,
@@ -236,6 +236,10 @@ class Scene:
     taken: tuple[Network, ...]
     """Where somebody is who has a part of his own."""
     quiet_port: int
+    narrow: tuple[Address, ...] = ()
+    """Two addresses in each family that are behind a narrow path: a server's, a client's."""
+    provider: tuple[Address, ...] = ()
+    """The address in each family by which a provider's gateway speaks of packets."""
 
     def seen_by(self, spec: Spec) -> Scene:
         """The same people in the same places, as another spec has them; it names nobody else."""
@@ -247,6 +251,30 @@ class Scene:
             for router, uplink in [uplinks[s.router.name, s.uplink.name]]
         )
         return evolve(self, spec=spec, segments=tuple(segments))
+
+    def narrow_far(self, version: int) -> tuple[Address, ...]:
+        return tuple(a for a in self.narrow if a.version == version)[:1]
+
+    def narrow_clients(self, version: int) -> tuple[Address, ...]:
+        return tuple(a for a in self.narrow if a.version == version)[1:]
+
+    @property
+    def narrow_targets(self) -> tuple[Address, ...]:
+        """The first target behind the host in each family: the path to it is narrow, too.
+
+        Of a router that is not the host's default one nothing is promised there: what the host
+        itself says of a packet that is too large goes by its default route.
+        """
+        spec = Spec(tuple(r for r in self.spec.routers if r.host.default_route))
+        places = [i.place for i in (*self.inner, *self.stray) if i.behind == HOST]
+        behind = [t for t in targets(spec) if self.place_of(t) in places]
+        first = ([t for t in behind if t.version == version][:1] for version in (4, 6))
+        return tuple(t for found in first for t in found)
+
+    @property
+    def clamps(self) -> bool:
+        """Whether a router sees to it what segments of TCP there are."""
+        return any(router.mss_clamp is not False for router in self.spec.routers)
 
     def far_end(self, version: int) -> Address:
         return next(a for a in self.far if a.version == version)
@@ -344,7 +372,9 @@ def stage(spec: Spec, live: Namespace | None = None) -> Scene:
     special = [r.destination for s in spec.routers for r in s.routes if r.destination.prefixlen]
     special += [] if live is None else _destinations(live)
     far = tuple(spare(version, (*dropped, *named, *sources, *special)) for version in (4, 6))
-    taken = [*named, *map(single, far)]
+    narrow = _beside(far, (*dropped, *named, *sources, *special))
+    provider = tuple(address + 1 for address in narrow[1::2])
+    taken = [*named, *map(single, (*far, *narrow, *provider))]
     segments: list[Segment] = []
     uplinks = ((router, uplink) for router in spec.routers for uplink in router.uplinks)
     for number, (router, uplink) in enumerate(uplinks):
@@ -357,7 +387,14 @@ def stage(spec: Spec, live: Namespace | None = None) -> Scene:
     inner = tuple(Inner(n, _speaker(n, [*networks, *singles]), behind[n]) for n in networks)
     stray = tuple(Inner(single(t), t) for t in elsewhere(spec, networks))
     port = _quiet_port(spec)
-    return Scene(spec, far, tuple(segments), inner, stray, joined(taken), port)
+    return Scene(spec, far, tuple(segments), inner, stray, joined(taken), port, narrow, provider)
+
+
+def _beside(far: Iterable[Address], taken: Collection[Network]) -> tuple[Address, ...]:
+    """The two addresses behind each far end, if nobody has them, nor the one behind these."""
+    threes = ((address + 1, address + 2, address + 3) for address in far)
+    free_ones = (t for t in threes if not any(a in n for a in t for n in taken))
+    return tuple(address for three in free_ones for address in three[:2])
 
 
 def _behind(spec: Spec) -> dict[Network, Place]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 
 from attrs import frozen
@@ -12,7 +13,7 @@ from attrs import frozen
 from nftnsr.kernel.errors import KernelError
 from nftnsr.rehearsal import sockets
 from nftnsr.rehearsal.packets import opening_segment
-from nftnsr.rehearsal.probes import Server, endpoint
+from nftnsr.rehearsal.probes import BULK, Server, endpoint
 from nftnsr.rehearsal.world import World
 from nftnsr.spec.model import Address
 
@@ -21,18 +22,19 @@ LARGEST = 512
 
 @frozen
 class Sighting:
-    """What a server says: who it is, and whom it sees."""
+    """What a server says: who it is, whom it sees, and the segments of TCP it was told of."""
 
     server: str
     client: Address
+    segment: int = 0
 
     def encode(self) -> bytes:
-        return f"{self.server} {self.client}".encode()
+        return f"{self.server} {self.client} {self.segment}".encode()
 
     @classmethod
     def decode(cls, text: bytes) -> Sighting:
-        server, client = text.decode().split()
-        return cls(server, ip_address(client))
+        server, client, segment = text.decode().split()
+        return cls(server, ip_address(client), int(segment))
 
 
 class Servers:
@@ -42,6 +44,7 @@ class Servers:
         self._world = world
         self._wanted = tuple(dict.fromkeys(servers))
         self._sockets: list[socket.socket] = []
+        self._talks: set[asyncio.Task[None]] = set()
         self.arrived: dict[bytes, Sighting] = {}
         """What got to a UDP server, by the token in it, whether or not the answer got back."""
         self.opened: set[tuple[Address, int, Address, int]] = set()
@@ -83,6 +86,8 @@ class Servers:
             loop.remove_reader(sock)
             sock.close()
         self._sockets.clear()
+        for talk in self._talks:
+            talk.cancel()
 
     def _accept(self, sock: socket.socket, name: str) -> None:
         while True:
@@ -90,8 +95,10 @@ class Servers:
                 connection, peer = sock.accept()
             except OSError:
                 return
-            with connection:
-                connection.send(Sighting(name, ip_address(peer[0])).encode())
+            sighting = Sighting(name, ip_address(peer[0]), sockets.told_segment(connection))
+            talk = asyncio.get_running_loop().create_task(_converse(connection, sighting))
+            self._talks.add(talk)
+            talk.add_done_callback(self._talks.discard)
 
     def _note(self, sock: socket.socket, version: int) -> None:
         while True:
@@ -116,3 +123,14 @@ class Servers:
             except OSError:
                 # No way back; that it arrived is on record.
                 continue
+
+
+async def _converse(connection: socket.socket, sighting: Sighting) -> None:
+    """Say who is seen, and give back as much as is sent then."""
+    loop, size = asyncio.get_running_loop(), 0
+    connection.setblocking(False)
+    with connection, suppress(OSError):
+        await loop.sock_sendall(connection, sighting.encode())
+        while data := await loop.sock_recv(connection, BULK):
+            size += len(data)
+        await loop.sock_sendall(connection, bytes(size))

@@ -6,11 +6,14 @@ import socket
 import struct
 
 from nftnsr.kernel.namespaces import Room
+from nftnsr.rehearsal import packets
 from nftnsr.spec.model import Address, Protocol
 
 # Not in Python's socket module before 3.14 (linux/in.h, linux/in6.h, linux/icmpv6.h).
 _TRANSPARENT = {4: (socket.IPPROTO_IP, 19), 6: (socket.IPPROTO_IPV6, 75)}
 _ICMP6_FILTER = 1
+_SAVE_SYN, _SAVED_SYN = 27, 28  # linux/tcp.h
+_TIMESTAMPS, _TIMESTAMPS_SIZE = 1, 12  # TCPI_OPT_TIMESTAMPS; TCPOLEN_TSTAMP_ALIGNED
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 _KIND = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 _ICMP = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
@@ -25,6 +28,7 @@ def server(room: Room, protocol: Protocol, address: Address, port: int) -> socke
     """A socket in `room` bound to `address`, even where nobody has configured that."""
     sock = room.run(_bound, address.version, protocol, address, port)
     if protocol == "tcp":
+        sock.setsockopt(socket.IPPROTO_TCP, _SAVE_SYN, 1)
         sock.listen(128)
     return sock
 
@@ -99,6 +103,19 @@ def send_raw(room: Room, source: Address, target: Address, packets: tuple[bytes,
                 sock.sendto(packet, (str(target), 0))
 
     room.run(send)
+
+
+def told_segment(connection: socket.socket) -> int:
+    """The largest segment, in bytes, that the other end has said it takes.
+
+    A client only knows the lesser of that and of what fits on its own side.
+    """
+    if syn := connection.getsockopt(socket.IPPROTO_TCP, _SAVED_SYN, 128):
+        return packets.segment_size(syn)
+    # Less the options of every segment: of these only time stamps are usual (TCP_INFO, tcp.h).
+    options = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[5]
+    stamps = _TIMESTAMPS_SIZE if options & _TIMESTAMPS else 0
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) + stamps
 
 
 def _bound(version: int, protocol: Protocol, address: Address | None, port: int) -> socket.socket:

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import socket
+import struct
+import termios
 import time
+from contextlib import ExitStack
 from ipaddress import ip_address
 from itertools import count
 from typing import assert_never
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from nftnsr.rehearsal import packets, sockets
+from nftnsr.rehearsal import lasting, packets, sockets
 from nftnsr.rehearsal.outcome import Result
-from nftnsr.rehearsal.probes import Arrives, Echo, Exceed, Leak, Probe, Reach, Solicit, Spread
+from nftnsr.rehearsal.probes import (
+    BULK,
+    Arrives,
+    Bulk,
+    Echo,
+    Exceed,
+    Leak,
+    Probe,
+    Reach,
+    Solicit,
+    Spread,
+)
 from nftnsr.rehearsal.servers import LARGEST, Servers, Sighting
 from nftnsr.rehearsal.world import World
 
@@ -65,6 +80,8 @@ class Trials:
                 return await self._spread(probe)
             case Exceed():
                 return await self._exceed(probe)
+            case Bulk():
+                return await self._bulk(probe)
             case Echo():
                 return await self._echo(probe)
             case Solicit():
@@ -126,11 +143,34 @@ class Trials:
                 async with asyncio.timeout(patience):
                     await loop.sock_connect(sock, (str(probe.address), probe.port))
                     answer = await loop.sock_recv(sock, LARGEST)
+                    told = sockets.told_segment(sock)
             except TimeoutError:
                 return self._arrival(probe, sock) or f"no answer in {patience:g} s"
             except OSError as error:
                 return _reason(error)
-        return Sighting.decode(answer) if answer else "a connection without an answer"
+        if not answer:
+            return "a connection without an answer"
+        sighting = Sighting.decode(answer)
+        return evolve(sighting, segment=max(told, sighting.segment))
+
+    async def _bulk(self, probe: Bulk) -> Seen:
+        loop = asyncio.get_running_loop()
+        room, version = self.world.room(probe.origin.place), probe.address.version
+        came = 0
+        with sockets.client(room, version, "tcp", probe.origin.address) as sock:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await loop.sock_connect(sock, (str(probe.address), probe.port))
+                    await loop.sock_recv(sock, LARGEST)
+                    await loop.sock_sendall(sock, bytes(BULK))
+                    sock.shutdown(socket.SHUT_WR)
+                    while data := await loop.sock_recv(sock, BULK):
+                        came += len(data)
+            except TimeoutError:
+                left = _unacknowledged(sock)
+                where = f"{left} bytes on the way there" if left else f"{came} bytes came back"
+                return Seen(False, f"{where} after {PATIENCE:g} s")
+        return Seen(came == BULK, probe.expected if came == BULK else f"{came} bytes came back")
 
     def _arrival(self, probe: Reach, sock: socket.socket) -> Lost | None:
         """Whether a server got to hear of a connection that was not made."""
@@ -192,15 +232,22 @@ class Trials:
         return Seen(answer == probe.mac, f"it is at {answer}")
 
     async def _leak(self, probe: Leak) -> Seen:
-        for sender in probe.senders:
-            strays = tuple(packets.stray_packets(sender.address, probe.address))
-            room = self.world.room(sender.place)
-            sockets.send_raw(room, sender.address, probe.address, strays)
+        with ExitStack() as opened:
+            flows = await lasting.begin(self.world, probe, opened)
+            lasting.say(self.world, probe, flows)
+            self.world.forget_flows(probe.router)
+            lasting.say(self.world, probe, flows)
         # What is on its way gets counted.
         await asyncio.sleep(0.05)
         leaked = self.world.leaked(probe.segment)
         sources = [f"{source} ({number} packets)" for source, number in leaked.items()]
         return Seen(not sources, f"left: {', '.join(sources)}" if sources else "none")
+
+
+def _unacknowledged(sock: socket.socket) -> int:
+    """How many of the bytes that were sent have not got there."""
+    (size,) = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))
+    return int(size)
 
 
 async def _ask_again(sock: socket.socket, token: bytes) -> Sighting:
@@ -225,9 +272,11 @@ def _judge(probe: Reach, answer: Sighting | str) -> Seen:
             return Seen(False, f"{server} saw {client}")
         case (Arrives(), str(nothing)):
             return Seen(False, nothing)
-        case (Arrives(clients) as expected, Sighting(server, client)):
+        case (Arrives(clients, most) as expected, Sighting(server, client, told)):
             welcome = expected.welcomes(client) if clients else client != probe.server.address
             right = server in map(str, probe.servers)
+            if most is not None and told > most:
+                return Seen(False, f"{server} saw {client}, and segments of {told} bytes")
             return Seen(right and welcome, f"{server} saw {client}")
         case _:
             raise AssertionError(answer)

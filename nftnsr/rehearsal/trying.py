@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from nftnsr.kernel.errors import KernelError
 from nftnsr.rehearsal import expectations
 from nftnsr.rehearsal.outcome import Result, Stage, Untried
-from nftnsr.rehearsal.probes import Probe, Reach, Spread
+from nftnsr.rehearsal.probes import Bulk, Probe, Reach, Spread
 from nftnsr.rehearsal.servers import Servers
 from nftnsr.rehearsal.trials import Trials
 from nftnsr.rehearsal.world import World
@@ -42,7 +42,7 @@ async def _probe(world: World, on_progress: OnProgress) -> tuple[Result, ...]:
     timed = tuple(expectations.timed_probes(scene))
     bulk = tuple(p for p in expectations.probes(scene) if not isinstance(p, Untried))
     closing = tuple(expectations.closing_probes(scene))
-    wanted = {s: None for p in bulk if isinstance(p, Reach | Spread) for s in p.servers}
+    wanted = {s: None for p in bulk if isinstance(p, Reach | Spread | Bulk) for s in p.servers}
     _allow_open_files(len(wanted) + AT_ONCE + _REST)
     planned = Counter((p.router, p.kind) for p in (*timed, *bulk, *closing))
     on_progress(Stage("probes", tuple((*key, number) for key, number in planned.items())))

@@ -18,6 +18,11 @@ from nftnsr.state.model import Link
 SEGMENT, UPLINK_PORT, NEIGHBOUR_PORT = "segment", "uplink", "neighbour"
 WAN, LAN = "wan", "eth0"
 
+NARROW = 1280
+"""The MTU of a narrow path: the least that IPv6 can have (RFC 8200, section 5)."""
+WIDE = 9000
+"""The MTU of a wire whose ends say that they take more than an uplink does."""
+
 _NEAR: dict[int, Address] = {4: IPv4Address("169.254.1.1"), 6: IPv6Address("fe80::1:1")}
 _FAR: dict[int, Address] = {4: IPv4Address("169.254.1.2"), 6: IPv6Address("fe80::1:2")}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
-from nftnsr.kernel import wires
+from nftnsr.kernel import conntrack, wires
 from nftnsr.kernel.namespaces import Room, attach, delete, names
 from nftnsr.rehearsal import border, furnish, twin
 from nftnsr.rehearsal.scene import (
@@ -23,7 +23,7 @@ from nftnsr.rehearsal.scene import (
     far_place,
     stage,
 )
-from nftnsr.rehearsal.wiring import LAN, Wire, free_link_names, wire
+from nftnsr.rehearsal.wiring import LAN, WIDE, Wire, free_link_names, wire
 from nftnsr.spec.model import Address, Network, Spec
 from nftnsr.spec.model import Inner as InnerLink
 from nftnsr.state.model import Link, Namespace
@@ -109,6 +109,10 @@ class World:
         """The sources that should never have left by `router`'s uplink, with packet counts."""
         return self.gateway(router).run(border.leaked)
 
+    def forget_flows(self, router: str) -> None:
+        """Let a router, if it is there, lose what connection tracking knows."""
+        self.host.run(_forget_flows, router)
+
     def enter_routers(self) -> None:
         """Open a room in every router of which anything itself is tried, once it is there."""
         for segment in self.scene.segments:
@@ -168,18 +172,20 @@ class World:
         for at, link in enumerate(links, number):
             each = wire(at, link.name, f"{LAN}{at}", link.mac)
             self._plug(each, self.host, room)
-            room.run(_widen, each.far.link, link.mtu)
+            room.run(_set_mtu, each.far.link, link.mtu)
 
     def _provider(self, segment: Segment) -> None:
         gateway = self._open(segment.gateway, forwarding=True)
         neighbour = self._open(segment.neighbour, forwarding=False)
         self._plug(segment.uplink_wire, self.host, gateway)
         if self._live is not None and (link := self._live.link(segment.uplink_wire.near.link)):
-            gateway.run(_widen, segment.uplink_wire.far.link, link.mtu)
+            gateway.run(_set_mtu, segment.uplink_wire.far.link, link.mtu)
         self._plug(segment.wan_wire, gateway, self.internet)
         self._plug(segment.neighbour_wire, neighbour, gateway)
+        if self.scene.clamps:
+            self._widen(segment.wan_wire, gateway, self.internet)
         neighbour.run(furnish.neighbour, segment)
-        gateway.run(furnish.gateway, segment)
+        gateway.run(furnish.gateway, segment, self.scene)
 
     def _namespaces(self) -> None:
         """The twins of others' namespaces, which must have their names before the first apply."""
@@ -204,10 +210,17 @@ class World:
         for number, (inner, name) in enumerate(zip(everybody, names, strict=True), base):
             each = wire(number, name, LAN)
             room = self._open(inner.place, forwarding=False)
-            self._plug(each, self.room(inner.behind), room)
+            near = self.room(inner.behind)
+            self._plug(each, near, room)
+            if self.scene.clamps:
+                self._widen(each, near, room)
             room.run(furnish.inner_host, inner, each)
             placed.setdefault(inner.behind, []).append((inner, each))
         return placed
+
+    def _widen(self, wire: Wire, near: Room, far: Room) -> None:
+        near.run(_set_mtu, wire.near.link, WIDE)
+        far.run(_set_mtu, wire.far.link, WIDE)
 
     def _open(self, place: Place, *, forwarding: bool) -> Room:
         room = self._stack.enter_context(Room.scratch())
@@ -227,8 +240,13 @@ class World:
         self._stack.callback(far.run, _delete, wire.far.link)
 
 
-def _widen(link: str, mtu: int | None) -> None:
-    """Let the far end of a wire take what the near one sends."""
+def _forget_flows(router: str) -> None:
+    if router in names():
+        with Room.named(router) as room:
+            room.run(conntrack.forget_everything)
+
+
+def _set_mtu(link: str, mtu: int | None) -> None:
     with wires.rtnetlink() as rtnl:
         rtnl.set_link(Link(link, mtu=mtu))
         rtnl.set_up(link, up=True)

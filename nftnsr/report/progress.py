@@ -29,6 +29,7 @@ WHAT: dict[Kind, str] = {
     "closed": "what nobody forwards",
     "blocked": "block lists and egress",
     "transit": "through the router, for others",
+    "size": "large transfers on narrow paths",
     "leak": "private addresses that get out",
 }
 _WORDS: dict[StageName, str] = {

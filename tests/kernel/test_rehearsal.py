@@ -169,7 +169,7 @@ def test_router_that_keeps_its_promises_passes(twin: Room, spec: Spec, apply: Ap
         results = probe(world)
     assert failures(results) == []
     assert {r.kind for r in results} == {
-        "ndp", "out", "in", "hairpin", "closed", "blocked", "transit", "leak"
+        "ndp", "out", "in", "hairpin", "closed", "blocked", "transit", "size", "leak"
     }  # fmt: skip
 
 

@@ -137,7 +137,17 @@ def test_terminal_shows_a_table_that_fills(spec: Path) -> None:
     assert (status, cursor(shown)) == (SAME, "h")
     assert "building the provider" in shown and "applying the spec" in shown
     final = rows(shown)
-    assert list(final) == ["ndp", "out", "in", "hairpin", "closed", "blocked", "transit", "leak"]
+    assert list(final) == [
+        "ndp",
+        "out",
+        "in",
+        "hairpin",
+        "closed",
+        "blocked",
+        "transit",
+        "size",
+        "leak",
+    ]
     total = sum(int(count.partition("/")[0]) for count in final.values())
     assert f"{total} of {total} probes passed" in shown
 

@@ -55,7 +55,7 @@ def test_everybody_can_rehearse(nftnsr: tuple[str, ...], who: tuple[str, ...]) -
     outcome = json.loads(done.stdout)
     assert outcome["ok"] and outcome["untried"] == []
     kinds = {result["kind"] for result in outcome["results"]}
-    assert kinds == {"ndp", "out", "in", "hairpin", "closed", "blocked", "transit", "leak"}
+    assert kinds == {"ndp", "out", "in", "hairpin", "closed", "blocked", "transit", "size", "leak"}
     assert everything() == before
 
 
