@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from nftnsr.report.graph.facts import Drawn, Edge, edges
+from nftnsr.report.graph.lanes import Place
 
 _HEAD: Final = """\
 digraph nftnsr {
@@ -41,6 +42,8 @@ def _nodes(router: Drawn, key: str) -> Iterator[str]:
     yield f"{key}h [label={_label(['host', router.host.name, *router.host.lines])}]"
     for number, network in enumerate(router.busy, 1):
         yield f"{key}n{number} [label={_label([str(network)])}]"
+    for number, far in enumerate(router.further, 1):
+        yield f"{key}f{number} [label={_label([far.name, *far.lines])}]"
     if router.quiet:
         yield f"{key}q [label={_label(router.quiet)}]"
 
@@ -49,11 +52,16 @@ def _links(router: Drawn, key: str) -> Iterator[str]:
     wire = "dir=none penwidth=2 color=dodgerblue3"
     yield f"internet -> {key}u [{wire} label={_label(router.gateways)}]"
     yield f'{key}v -> {key}h [{wire} label="veth"]'
-    networks = {network: f"{key}n{number}" for number, network in enumerate(router.busy, 1)}
+    for number in range(1, len(router.further) + 1):
+        yield f'{key}v -> {key}f{number} [{wire} label="veth"]'
+    networks: dict[Place | None, str] = {
+        network: f"{key}n{number}" for number, network in enumerate(router.busy, 1)
+    }
     behind = [*networks.values(), *([f"{key}q"] if router.quiet else [])]
     yield from (f"{key}h -> {node} [dir=none color=gray]" for node in behind)
-    for edge in edges(router):
-        yield _edge(edge, f"{key}u", networks[edge.place] if edge.place else f"{key}h")
+    places = {None: f"{key}h", **networks}
+    places |= {far: f"{key}f{number}" for number, far in enumerate(router.further, 1)}
+    yield from (_edge(edge, f"{key}u", places[edge.place]) for edge in edges(router))
 
 
 def _edge(edge: Edge, uplink: str, inside: str) -> str:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from nftnsr.compile import routing
 from nftnsr.compile.families import families
-from nftnsr.report.graph.lanes import Kind, Lane, lanes, listed, ports_lines
+from nftnsr.report.graph.lanes import Far, Kind, Lane, Place, far, lanes, listed, ports_lines
 from nftnsr.spec.model import Network, Router, Uplink
 
 _MOST: Final = 6  # lines of one list
@@ -33,7 +33,9 @@ class Outer:
 
 @frozen
 class Drawn:
-    """One router, left to right: uplinks, its end of the veth pair, host, networks."""
+    """One router, left to right: uplinks, its end of the veth pair, host, networks; and beside
+    the host the far ends of further links.
+    """
 
     name: str
     uplinks: tuple[Outer, ...]
@@ -42,6 +44,7 @@ class Drawn:
     host: End
     networks: tuple[Network, ...]
     lanes: tuple[Lane, ...]
+    further: tuple[Far, ...] = ()
 
     @property
     def outer(self) -> tuple[str, ...]:
@@ -73,12 +76,12 @@ class Edge:
     """
 
     kind: Kind
-    place: Network | None
+    place: Place | None
     lines: tuple[str, ...]
 
 
 def edges(router: Drawn) -> tuple[Edge, ...]:
-    found: dict[tuple[Kind, Network | None], list[str]] = {}
+    found: dict[tuple[Kind, Place | None], list[str]] = {}
     for lane in router.lanes:
         found.setdefault((lane.kind, lane.place), []).extend(_lane_words(lane))
     return tuple(Edge(kind, place, tuple(lines)) for (kind, place), lines in found.items())
@@ -102,6 +105,7 @@ def drawn(router: Router) -> Drawn:
         End(host.interface, (*cut(str(i) for i in host.addresses), *_defaults(router))),
         host.networks,
         lanes(router),
+        tuple(map(far, router.inner)),
     )
 
 
@@ -168,6 +172,11 @@ def _sentence(router: Drawn) -> str:
         f"the uplink {each.end.name} with {', '.join(each.end.lines)}" for each in router.uplinks
     )
     return (
-        f"Namespace {router.name} has {uplinks} and a veth pair to {router.host.name} of the host. "
+        f"Namespace {router.name} has {uplinks} and {_pairs(router)}. "
         f"Forwards: {forwards or 'none'}."
     )
+
+
+def _pairs(router: Drawn) -> str:
+    further = "".join(f", one to {far}" for far in router.further)
+    return f"a veth pair to {router.host.name} of the host{further}"

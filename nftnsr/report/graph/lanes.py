@@ -11,6 +11,7 @@ from nftnsr.compile.families import families, family
 from nftnsr.spec.model import (
     Address,
     Forward,
+    Inner,
     Network,
     Ports,
     PrefixPair,
@@ -27,10 +28,24 @@ _WIDE: Final = 22  # characters of a line of ports
 
 
 @frozen
+class Far:
+    """The far end of a further inner link, and what is behind it."""
+
+    name: str
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Place = Network | Far
+
+
+@frozen
 class Lane:
     """One arrow between the internet and a place behind the router.
 
-    `place` is the network behind the host that it leads to, None for the host itself. `label` is
+    `place` is what it leads to, None for the host itself. `label` is
     what is asked for on the public side, `notes` what the router does or demands on the way, and
     `target` what is reached at the place; each element of a tuple is a line.
     """
@@ -38,15 +53,29 @@ class Lane:
     kind: Kind
     label: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    place: Network | None = None
+    place: Place | None = None
     target: str = ""
 
 
 def lanes(router: Router) -> tuple[Lane, ...]:
-    """All arrows of a router: the host's, those of each network in its order, what was cut."""
-    places: list[Network | None] = [None, *router.host.networks]
+    """All arrows of a router: the host's, those of each network in its order, what was cut, and
+    those of the further links.
+    """
+    places: list[Place | None] = [None, *router.host.networks]
+    further: list[Place | None] = [far(link) for link in router.inner]
     found = [*_forwards(router), *_wholes(router), *_open(router), *_outward(router)]
-    return tuple(sorted(found, key=lambda lane: (lane.kind == "more", places.index(lane.place))))
+
+    def rank(lane: Lane) -> tuple[bool, bool, int]:
+        beyond = isinstance(lane.place, Far)
+        return beyond, lane.kind == "more", (further if beyond else places).index(lane.place)
+
+    return tuple(sorted(found, key=rank))
+
+
+def far(link: Inner) -> Far:
+    of = "the host" if link.namespace is None else f"namespace {shortened(link.namespace)}"
+    behind = (f"behind it {network}" for network in link.networks)
+    return Far(f"{link.interface} of {of}", (*map(str, link.addresses), *behind))
 
 
 def _forwards(router: Router) -> Iterator[Lane]:
@@ -126,18 +155,25 @@ def _wholes(router: Router) -> Iterator[Lane]:
 
 def _prefix(router: Router, pair: PrefixPair) -> Iterator[Lane]:
     """An arrow to every network that a prefix stands for, or for a part of which."""
-    inside = [n for n in router.host.networks if n.overlaps(pair.inner)]
+    inside: list[Place] = [n for n in router.host.networks if n.overlaps(pair.inner)]
+    inside += [far(k) for k in router.inner if any(n.overlaps(pair.inner) for n in k.networks)]
     for place in inside or (None,):
         part: Network = pair.inner
-        if place is not None and place.prefixlen > part.prefixlen:
+        if isinstance(place, Network) and place.prefixlen > part.prefixlen:
             part = place
         public = f"{pair.outer(part.network_address)}/{part.prefixlen}"
         what = "" if part == place else str(part)
         yield Lane("forward", (public,), ("both ways",), place, what)
 
 
-def _place(router: Router, target: Address | None) -> Network | None:
-    return next((n for n in router.host.networks if target is not None and target in n), None)
+def _place(router: Router, target: Address | None) -> Place | None:
+    if target is None:
+        return None
+    for link in router.inner:
+        own = any(target == i.ip for i in link.addresses)
+        if own or any(target in network for network in link.networks):
+            return far(link)
+    return next((n for n in router.host.networks if target in n), None)
 
 
 def _open(router: Router) -> Iterator[Lane]:
@@ -185,8 +221,9 @@ def _outward(router: Router) -> Iterator[Lane]:
     if router.no_nat:
         notes.append(f"untranslated to {listed([str(n) for n in router.no_nat])}")
     if notes:
-        behind = ("from the host", "and behind it") if router.host.networks else ("from the host",)
-        yield Lane("outward", behind, tuple(notes))
+        behind = ["and behind it"] if router.host.networks else []
+        behind = ["and all inside"] if router.inner else behind
+        yield Lane("outward", ("from the host", *behind), tuple(notes))
 
 
 def ports_lines(forwards: Iterable[Forward | Service]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Final
 
 from nftnsr.report.graph.facts import Drawn, Edge, edges
+from nftnsr.report.graph.lanes import Place
 
 # Mermaid reads labels as Markdown and HTML, ends them at a quote, and takes `#` for an entity.
 _SPECIAL: Final = frozenset("\"'#&<>;`*_\\[]{}|$~@")
@@ -31,6 +32,8 @@ def _nodes(router: Drawn, key: str) -> Iterator[str]:
     yield f"{key}h[{_label(['host', router.host.name, *router.host.lines])}]"
     for number, network in zip(count(1), router.busy):
         yield f"{key}n{number}[{_label([str(network)])}]"
+    for number, far in enumerate(router.further, 1):
+        yield f"{key}f{number}[{_label([far.name, *far.lines])}]"
     if router.quiet:
         yield f"{key}q[{_label(router.quiet)}]"
 
@@ -39,13 +42,17 @@ def _links(router: Drawn, key: str) -> Iterator[str]:
     gateways = f"|{_label(router.gateways)}|" if router.gateways else ""
     yield f"internet <==>{gateways} {key}u"
     yield f'{key}v <==>|"veth"| {key}h'
-    networks = {network: f"{key}n{number}" for number, network in enumerate(router.busy, 1)}
+    for number in range(1, len(router.further) + 1):
+        yield f'{key}v <==>|"veth"| {key}f{number}'
+    networks: dict[Place | None, str] = {
+        network: f"{key}n{number}" for number, network in enumerate(router.busy, 1)
+    }
     yield from (f"{key}h --- {node}" for node in networks.values())
     if router.quiet:
         yield f"{key}h --- {key}q"
-    for edge in edges(router):
-        inside = networks[edge.place] if edge.place else f"{key}h"
-        yield _edge(edge, f"{key}u", inside)
+    places = {None: f"{key}h", **networks}
+    places |= {far: f"{key}f{number}" for number, far in enumerate(router.further, 1)}
+    yield from (_edge(edge, f"{key}u", places[edge.place]) for edge in edges(router))
 
 
 def _edge(edge: Edge, uplink: str, inside: str) -> str:

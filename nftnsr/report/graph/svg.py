@@ -26,8 +26,7 @@ from nftnsr.report.graph.ink import (
     width,
     words,
 )
-from nftnsr.report.graph.lanes import Lane, shortened
-from nftnsr.spec.model import Network
+from nftnsr.report.graph.lanes import Far, Lane, Place, shortened
 
 _MARGIN: Final = 16
 _PAD: Final = 12
@@ -71,6 +70,7 @@ def svg(routers: Sequence[Drawn]) -> str:
             f"<style>\n{style()}</style>",
             box(0, 0, wide, high, "page", 0),
             *_backdrop(columns, bottom),
+            *_host(columns, routers, top),
             *marks,
             "</svg>\n",
         )
@@ -89,8 +89,10 @@ def _columns(routers: Sequence[Drawn]) -> Columns:
     )  # fmt: skip
     behind = widest(
         [*(w for r in routers for w in (*r.quiet, *map(str, r.busy))),
+         *(w for r in routers for each in r.further for w in each.lines),
          *(lane.target for lane in lanes if lane.place)]
     )  # fmt: skip
+    behind = max(behind, widest((far.name for r in routers for far in r.further), TITLE))
     internet = (_MARGIN, float(_MARGIN + _INTERNET))
     left = internet[1] + max(before, 90) + 3 * _PAD
     right = left + _space_width(routers)
@@ -128,14 +130,37 @@ def _backdrop(columns: Columns, bottom: float) -> Iterator[str]:
     y = _MARGIN + _HEAD + _PAD - 2
     yield box(left, y, right - left, bottom - y, "box", 12)
     yield words((left + right) / 2, y + 23, "internet", "title", "middle")
+
+
+def _host(columns: Columns, routers: Sequence[Drawn], top: float) -> Iterator[str]:
+    """The box of the host, which ends where a router's further links begin."""
     left, right = columns.host
-    yield box(left, y, right - left, bottom - y, "box")
-    yield words(left + _PAD, y + 23, "host", "title")
+    begin, y = top - 2, top
+    for number, router in enumerate(routers, 1):
+        if router.further or number == len(routers):
+            end = y + _upper(router) + _near(router) + (0 if router.further else _PAD)
+            yield box(left, begin, right - left, end - begin, "box")
+            begin = y + _height(router) + _GAP
+        y += _height(router) + _GAP
+    yield words(left + _PAD, top + 21, "host", "title")
 
 
 def _height(router: Drawn) -> float:
+    return (
+        _upper(router) + _near(router) + sum(_far_height(router, f) for f in router.further) + _PAD
+    )
+
+
+def _near(router: Drawn) -> float:
+    """What the arrows take that lead to the host, and behind it."""
     places = len(router.busy) * (_HEAD + _PAD) + bool(router.busy) * _PAD
-    return _upper(router) + sum(map(_lane_height, router.lanes)) + places + _PAD
+    return places + sum(_lane_height(e) for e in router.lanes if not isinstance(e.place, Far))
+
+
+def _far_height(router: Drawn, far: Far) -> float:
+    """The box of a further link's far end, with a gap above it."""
+    arrows = sum(_lane_height(lane) for lane in router.lanes if lane.place == far)
+    return _PAD + _HEAD + len(far.lines) * LINE + arrows
 
 
 def _upper(router: Drawn) -> float:
@@ -164,8 +189,10 @@ def _band(router: Drawn, columns: Columns, y: float) -> Iterator[str]:
     yield words(left + _PAD, y + 23, _title(router), "title")
     yield from _interfaces(router, columns, y + _HEAD)
     y += _upper(router)
-    place: Network | None = None
+    place: Place | None = None
     for lane in router.lanes:
+        if isinstance(lane.place, Far):
+            continue
         if lane.place is not None and lane.place != place:
             place = lane.place
             y += _PAD
@@ -175,6 +202,26 @@ def _band(router: Drawn, columns: Columns, y: float) -> Iterator[str]:
             y += _PAD  # clear of the last network's box
         y += _lane_height(lane)
         yield from _arrow(lane, columns, y - 12)
+    y += _PAD * bool(place is not None)
+    for far in router.further:
+        yield from _further(router, far, columns, y + _PAD)
+        y += _far_height(router, far)
+
+
+def _further(router: Drawn, far: Far, columns: Columns, y: float) -> Iterator[str]:
+    """The far end of a further link beside the host, and the arrows that lead to it."""
+    left, edge = columns.networks
+    yield line(columns.space[1], y + 17, left, "wire")
+    yield words((columns.space[1] + columns.host[0]) / 2, y + 11, "veth", "note", "middle")
+    yield box(left, y, edge - left, _far_height(router, far) - _PAD, "box")
+    yield words(left + _PAD, y + 21, far.name, "title")
+    for number, each in enumerate(far.lines, 1):
+        yield words(left + _PAD, y + 21 + number * LINE, each)
+    y += _HEAD + len(far.lines) * LINE
+    for lane in router.lanes:
+        if lane.place == far:
+            y += _lane_height(lane)
+            yield from _arrow(lane, columns, y - 12)
 
 
 def _interfaces(router: Drawn, columns: Columns, y: float) -> Iterator[str]:

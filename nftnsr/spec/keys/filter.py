@@ -30,7 +30,8 @@ FILTER_KEYS: Final = by_name(
     Key(
         "inbound",
         Kind.NETWORKS,
-        "IPv6 networks behind the host that anybody may connect to.",
+        "IPv6 networks behind the host, and addresses of further inner links, that anybody may "
+        "connect to.",
         '["2001:db8:42::/64"]',
     ),
     Key(
