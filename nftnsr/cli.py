@@ -15,7 +15,7 @@ from nftnsr.commands.packets import add_question
 from nftnsr.commands.terms import add_terms, add_wait, add_watch, duration
 
 Verb = Literal[
-    "validate", "compile", "diff", "apply", "down", "status", "rehearse",
+    "validate", "compile", "diff", "apply", "reload", "down", "status", "rehearse",
     "graph", "confirm", "rollback", "recover", "journal", "units", "watch", "trace", "revert",
 ]  # fmt: skip
 
@@ -69,6 +69,10 @@ def _run(verb: Verb, options: argparse.Namespace, console: Console) -> int:
             from nftnsr.commands import apply
 
             return apply.run(options, console)
+        case "reload":
+            from nftnsr.commands import reload
+
+            return reload.run(options, console)
         case "down":
             from nftnsr.commands import down
 
@@ -130,7 +134,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nftnsr {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     made = {verb: _verb(verbs, verb) for verb in get_args(Verb)}
-    for verb in ("validate", "compile", "diff", "apply", "graph", "watch", "trace"):
+    for verb in ("validate", "compile", "diff", "apply", "reload", "graph", "watch", "trace"):
         made[verb].add_argument("spec", nargs="*", metavar="SPEC", help=_SPEC)
     made["rehearse"].add_argument(
         "--from-live", action="store_true",
@@ -171,7 +175,7 @@ def parser() -> argparse.ArgumentParser:
     made["graph"].add_argument(
         "--output", "-o", metavar="FILE", help="write the picture there, not to stdout"
     )
-    for verb in ("apply", "watch"):
+    for verb in ("apply", "reload", "watch"):
         made[verb].add_argument(
             "--lockout-ok", action="store_true",
             help="apply even if this ssh session, or what the host's firewall lets in, may be lost",
@@ -191,7 +195,7 @@ def parser() -> argparse.ArgumentParser:
     )
     for verb in ("apply", "down"):
         add_terms(made[verb])
-    for verb in ("apply", "down", "confirm", "rollback", "recover"):
+    for verb in ("apply", "reload", "down", "confirm", "rollback", "recover"):
         add_wait(made[verb])
     for verb in ("diff", "apply"):
         made[verb].add_argument(
@@ -212,6 +216,7 @@ _HELP: dict[Verb, str] = {
     "compile": "print the ruleset and the operations (no root)",
     "diff": "show how the kernel differs from the spec: exit 0 same, 1 differs, 2 trouble",
     "apply": "make the kernel what the spec says, or leave it as it was",
+    "reload": "read the block lists again, and change only what differs in them",
     "down": "give the host back what it had before the first apply",
     "status": "show the live routers and any transaction that was not ended",
     "rehearse": "try the spec with real packets in throw-away namespaces (no root)",

@@ -38,8 +38,12 @@ def sets(router: Router) -> Iterator[Set]:
     for each in families(router):
         if router.filter.bogons:
             yield _set("bogons", each, _bogons(router, each.version))
-        for blocklist in router.filter.blocklists:
-            yield _set(_name(blocklist), each, _of(blocklist, each))
+        yield from _lists(router, each)
+
+
+def blocklist_sets(router: Router) -> Iterator[Set]:
+    """Those of the block lists alone; nft lists networks in the very words in which they are."""
+    return (found for each in families(router) for found in _lists(router, each))
 
 
 def chains(router: Router) -> Iterator[Chain]:
@@ -81,6 +85,10 @@ def _rules(router: Router) -> Iterator[str]:
     if asked.reverse_path_ipv6 and family(router, 6):
         # A neighbour that looks for a duplicate of its address has none yet, and comes from ::.
         yield f"{come} ip6 saddr != :: fib saddr . iif oif missing {verdict}"
+
+
+def _lists(router: Router, each: Family) -> Iterator[Set]:
+    return (_set(_name(b), each, _of(b, each)) for b in router.filter.blocklists)
 
 
 def _set(name: str, each: Family, networks: Iterable[Network]) -> Set:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 from pathlib import Path as FilePath
 from typing import Final
 
 from .draft import At, Many
 from .model import Blocklist, Network
-from .rules.overlaps import merged
+from .rules.overlaps import bounds
 from .table import Table
 from .values import Flaw, Unreadable, network_or_address
 from .words import kind_of, quoted
@@ -78,9 +77,14 @@ def _parsed(text: str) -> tuple[list[Network], list[tuple[int, Flaw]]]:
 
 
 def _disjoint(networks: Iterable[Network]) -> Iterator[Network]:
-    """The same addresses as networks that do not overlap: an interval set takes no others."""
-    every = tuple(networks)
-    for first, last in merged(n for n in every if isinstance(n, IPv4Network)):
-        yield from summarize_address_range(IPv4Address(first), IPv4Address(last))
-    for first, last in merged(n for n in every if isinstance(n, IPv6Network)):
-        yield from summarize_address_range(IPv6Address(first), IPv6Address(last))
+    """Without those that lie in others: an interval set takes no elements that overlap.
+
+    Two networks have nothing in common, or one lies in the other.
+    """
+    every = {(n.version, *bounds(n)): n for n in networks}
+    version, end = 0, -1
+    # Of those that begin alike the widest comes first.
+    for key in sorted(every, key=lambda key: (key[0], key[1], -key[2])):
+        if key[0] != version or key[2] > end:
+            version, _, end = key
+            yield every[key]

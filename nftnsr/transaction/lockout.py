@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from nftnsr.compile.families import families
 from nftnsr.compile.guard import keeps_out
@@ -46,11 +46,7 @@ def session_lost(session: Session | None, spec: Spec, found: State) -> Iterator[
         if not _comes_in_by(router, session, found):
             continue
         if keeps_out(router, session.client):
-            yield Obstacle(
-                f"this would lock you out: you work over ssh from {session.client}, which a block "
-                f'list or `bogons` of router "{router.name}" keeps out',
-                "take it out of the list, or say --lockout-ok",
-            )
+            yield _shut_out(router, session)
             continue
         if _stays_possible(router, session):
             continue
@@ -61,6 +57,25 @@ def session_lost(session: Session | None, spec: Spec, found: State) -> Iterator[
             "of this host in",
             f"add {line} to `forward` in [router.{router.name}], or say --lockout-ok",
         )
+
+
+def kept_out(
+    session: Session | None, routers: Iterable[Router], found: State
+) -> Iterator[Obstacle]:
+    """An obstacle if `session` comes in by one of `routers`, and a list would shut it out."""
+    if session is None:
+        return
+    for router in routers:
+        if _comes_in_by(router, session, found) and keeps_out(router, session.client):
+            yield _shut_out(router, session)
+
+
+def _shut_out(router: Router, session: Session) -> Obstacle:
+    return Obstacle(
+        f"this would lock you out: you work over ssh from {session.client}, which a block "
+        f'list or `bogons` of router "{router.name}" keeps out',
+        "take it out of the list, or say --lockout-ok",
+    )
 
 
 def _comes_in_by(router: Router, session: Session, found: State) -> bool:
