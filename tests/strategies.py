@@ -100,6 +100,28 @@ FURTHER = [
         default_route=False,
     ),
 ]
+MORE_UPLINKS = [
+    Uplink(
+        "ens4", (ip_interface("198.51.100.1/24"), ip_interface("2001:db8:2::3/64")),
+        (ip_address("198.51.100.254"), ip_address("fe80::1")), name="lte", metric=200, mark=2,
+        networks=(NETWORKS[4][1],),
+    ),
+    Uplink(
+        "ens5", (ip_interface("203.0.113.9/32"), ip_interface("2001:db8:3::3/64")),
+        (ip_address("172.31.1.1"), ip_address("2001:db8:3::1")), name="dsl", metric=300, mark=1300,
+        networks=(ip_network("10.42.0.128/25"), NETWORKS[6][1]), mtu=1400,
+    ),
+]  # fmt: skip
+
+
+def of(versions: list[int], uplink: Uplink) -> Uplink:
+    """The part of an uplink that is of these families."""
+    return evolve(
+        uplink,
+        addresses=tuple(i for i in uplink.addresses if i.version in versions),
+        gateways=tuple(g for g in uplink.gateways if g.version in versions),
+        networks=tuple(n for n in uplink.networks if n.version in versions),
+    )
 
 
 def some(options: list, minimum: int = 0) -> st.SearchStrategy:  # type: ignore[type-arg]
@@ -162,6 +184,7 @@ def routers(draw: st.DrawFn, name: str = "wan") -> Router:
                 addresses=tuple(public),
                 gateways=tuple(draw(st.sampled_from(GATEWAYS[v])) for v in versions if draw(flag)),
             ),
+            *(of(versions, uplink) for uplink in draw(some(MORE_UPLINKS)) if draw(flag)),
         ),
         forward=tuple(draw(forwards(versions, ports)) for ports in draw(port_ranges())),
         host=Inner(

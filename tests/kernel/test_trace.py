@@ -78,12 +78,13 @@ def packets(draw: st.DrawFn) -> tuple[Packet, int]:
 
 
 def patient(router: Router) -> Router:
-    """Without a limit that so few packets reach, and without SYN proxies.
+    """Without a limit that so few packets reach, without SYN proxies, and without others' links.
 
     What one of those lets through takes a whole handshake (test_synproxy.py), not one packet.
     """
     return evolve(
         router,
+        inner=(),
         forward=tuple(
             evolve(f, limit=f.limit and evolve(f.limit, burst=1000), synproxy=False)
             for f in router.forward

@@ -39,7 +39,7 @@ from nftnsr.state.operations import Operation
 from nftnsr.transaction.plan import plan
 from tests.strategies import FURTHER, routers
 
-UPLINKS = ("ens3", "eth0.100")
+UPLINKS = ("ens3", "eth0.100", "ens4", "ens5")
 NOTHING = State({})
 
 
@@ -137,6 +137,12 @@ class Fake:
                 self.spaces[name].pop(route.key, None)
             case op.DeleteNeighbour(name, neighbour):
                 self.spaces[name].pop(neighbour.key, None)
+            case op.AddRule(name, rule):
+                _need(rule.key not in self.spaces[name], operation)
+                self.put(name, rule)
+            case op.DeleteRule(name, rule):
+                _need(rule.key in self.spaces[name], operation)
+                del self.spaces[name][rule.key]
             case op.WriteSysctls(name, written):
                 for setting in written:
                     self.put(name, setting)

@@ -108,6 +108,23 @@ def inner_link(k: int, n: int, families: list[int]) -> Inner:
     )
 
 
+def further(k: int, families: list[int]) -> list[Uplink]:
+    """More of them, the one with the lower metric not the first by name."""
+    prefixes = {4: f"100.64.{k}.5/24", 6: f"2001:db8:a{k:x}::5/64"}
+    more = {4: f"100.65.{k}.5/24", 6: f"2001:db8:b{k:x}::5/64"}
+    return [
+        Uplink(
+            f"wwan{k}", tuple(ip_interface(prefixes[f]) for f in families),
+            (ip_address(f"100.64.{k}.1"),) * (4 in families), name="lte", metric=7, mark=0x200 + k,
+            networks=(ip_network(f"10.{k}.128.0/17"),) * (4 in families), mtu=1400,
+        ),
+        Uplink(
+            f"dsl{k}", tuple(ip_interface(more[f]) for f in families), name=f"dsl{k}", metric=100,
+            mark=1100,
+        ),
+    ]  # fmt: skip
+
+
 @st.composite
 def routers(draw: st.DrawFn, k: int) -> Router:
     families = draw(st.sampled_from([[4], [6], [4, 6]]))
@@ -128,6 +145,7 @@ def routers(draw: st.DrawFn, k: int) -> Router:
                 addresses=tuple(own(k, f) for f in families),
                 gateways=tuple(gateways) if draw(st.booleans()) else (),
             ),
+            *(uplink for uplink in further(k, families) if draw(st.booleans())),
         ),
         forward=tuple(draw(forwards(k, families, ports)) for ports in draw(port_ranges())),
         host=Inner(
@@ -203,8 +221,9 @@ def router_data(router: Router) -> dict[str, Any]:
     host = router.host
     data = {
         "uplink": router.uplinks[0].dev,
-        "addresses": [str(a) for a in router.addresses],
-        "gateways": [str(g) for g in router.gateways],
+        "addresses": [str(a) for a in router.uplinks[0].addresses],
+        "gateways": [str(g) for g in router.uplinks[0].gateways],
+        "uplinks": {uplink.name: uplink_data(uplink) for uplink in router.uplinks[1:]},
         "forward": [forward_data(f) for f in router.forward],
         "masquerade": router.masquerade,
         "one_to_one": [pair.text for pair in router.one_to_one],
@@ -247,6 +266,17 @@ def inner_data(link: Inner) -> dict[str, Any]:
     if link.router_interface != link.name:
         data["router_interface"] = link.router_interface
     return data
+
+
+def uplink_data(uplink: Uplink) -> dict[str, Any]:
+    """What is implied where it can be."""
+    data: dict[str, Any] = {"addresses": [str(a) for a in uplink.addresses]}
+    data |= {"gateways": [str(g) for g in uplink.gateways]} if uplink.gateways else {}
+    data |= {"uplink": uplink.dev} if uplink.dev != uplink.name else {}
+    data |= {"metric": uplink.metric} if uplink.metric != 100 else {}
+    data |= {"mark": uplink.mark} if uplink.mark != 1000 + uplink.metric else {}
+    data |= {"networks": [str(n) for n in uplink.networks]} if uplink.networks else {}
+    return data | ({"mtu": uplink.mtu} if uplink.mtu is not None else {})
 
 
 def toml(value: Any) -> str:
