@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from itertools import chain, repeat
 from pathlib import Path
@@ -41,27 +41,37 @@ def asked(router: Router) -> Iterator[Asked]:
     new_box()
     for number, uplink in enumerate(router.uplinks):
         add_link_for(uplink, number)
+    spaces = {link.namespace for link in router.links if link.namespace is not None}
+    for name in spaces:
+        sh(f"ip netns add {name}; ip -n {name} link set lo up")
     apply(Spec((router,)))
-    far = {uplink.dev: f"p{number}" for number, uplink in enumerate(router.uplinks)}
-    far |= {link.peer: link.interface for link in router.links}
-    with Room.named(router.name) as room, Room.here() as host:
+    with ExitStack() as stack:
+        room = stack.enter_context(Room.named(router.name))
+        host = stack.enter_context(Room.here())
+        rooms = {name: stack.enter_context(Room.named(name)) for name in spaces}
+        far = {u.dev: (host, f"p{number}") for number, u in enumerate(router.uplinks)}
+        far |= {i.peer: (rooms.get(i.namespace or "", host), i.interface) for i in router.links}
         sh("; ".join(f"ip link set {link} arp off" for link in far), room)
-        ends = {link: Far(host, name, mac_of(room, link)) for link, name in far.items()}
-        with Links(ends) as links:
-            yield Asked(router, room, links)
+        ends = {link: Far(*end, mac_of(room, link)) for link, end in far.items()}
+        yield Asked(router, room, stack.enter_context(Links(ends)))
 
 
 SOURCES = [
     "203.0.113.7", "203.0.114.9", "192.0.2.77", "192.0.2.1", "10.42.0.10", "10.43.7.7",
     "192.168.158.2", "192.168.158.77", "192.0.2.10", "10.99.0.1",
     "2001:db8:9:1::7", "2001:db8:99::9", "2001:db8:1:2::77", "2001:db8:1:2::2", "fd00:7::2",
+    "10.45.0.2", "10.47.1.1", "198.51.100.254", "2001:db8:1:2::25", "2001:db8:1:47::1",
     "fd00:42::10", "fd00:42::3", "2001:db8:1:42::11", "fd00:42:9::1", "2001:db8:1:2::3",
 ]  # fmt: skip
 DESTINATIONS = [
-    *SOURCES, "192.0.2.11", "198.51.100.9", "198.51.100.3", "192.168.158.1", "10.42.0.11",
+    *SOURCES, "10.48.0.2", "203.0.113.9", "192.0.2.11", "198.51.100.9", "198.51.100.3",
+    "192.168.158.1", "10.42.0.11",
     "2001:db8:1:7::3", "2001:db8:1:3::9", "fd00:43::9", "8.8.8.8", "2a00:1450::8",
 ]  # fmt: skip
-PUBLIC = ["192.0.2.10", "192.0.2.11", "2001:db8:1:2::3", "2001:db8:1:7::3"]
+PUBLIC = [
+    "192.0.2.10", "192.0.2.11", "198.51.100.1", "203.0.113.9",
+    "2001:db8:1:2::3", "2001:db8:1:7::3", "2001:db8:2::3", "2001:db8:3::3",
+]  # fmt: skip
 
 
 @st.composite
