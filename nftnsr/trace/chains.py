@@ -168,7 +168,7 @@ class _Rule:
                 return self._mark(statement)
             case Limit(rate, over):
                 # That nothing came before is all that can be assumed.
-                self.words.append(f"more than {rate} would be" if over else f"up to {rate}")
+                self.words.append(f"within the limit of {rate}" if over else f"up to {rate}")
                 return not over
             case Remark(words):
                 self.words.append(words)

@@ -43,12 +43,12 @@ def comes(router: Router, arrival: Arrival) -> str:
 
 def bypass(router: Router, arrival: Arrival) -> str | None:
     """Why the packet never gets to the router, if it does not."""
-    link, to = arrival.link, arrival.packet.destination.address
-    if link is None:
+    if arrival.link is None:
         return None
-    if (there := _inside(link, to)) is not None:
-        return f"{to} is on the same side of it: {there}"
-    return None
+    to, space = arrival.packet.destination.address, arrival.link.namespace
+    found = (_inside(link, to) for link in router.links if link.namespace == space)
+    there = next(filter(None, found), None)
+    return None if there is None else f"{to} is on the same side of it: {there}"
 
 
 def receiver(router: Router, packet: Packet) -> str:

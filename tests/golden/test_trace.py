@@ -26,6 +26,7 @@ QUESTIONS = {
     "blackhole": "two-tables --from-host --to 10.1.2.3 --port 443/tcp",
     "not-there": "home-lab --from-host --to 10.10.0.20 --port 443/tcp",
     "uplinks": "two-uplinks --from 9.9.9.9 --to 5.6.7.8 --port 443/tcp",
+    "inner": "inner-namespaces --from-network 10.44.0.0/16 --to 192.0.2.10 --port 25/tcp",
     "counted": "home-lab --from 9.9.9.9 --to 192.0.2.40 --port 443/tcp",
 }
 
