@@ -117,7 +117,8 @@ def _occupy(entries: Collection[tuple[Entry, bytes]]) -> int:
     With its place taken it gets another port, of which the client knows nothing.
     """
     left, deleted = list(entries), 0
-    known = frozenset({errno.ENOENT, errno.EEXIST})
+    # Where the table is full, or this kernel translates no entry that it is told, it stays empty.
+    known = frozenset({errno.ENOENT, errno.EEXIST, errno.ENOMEM, errno.EOPNOTSUPP})
     for _ in range(_TRIES):
         requests = (request for entry, new in left for request in (_end_of(entry), new))
         done = list(netlink.outcomes(NETLINK_NETFILTER, requests, known, "cannot redirect flows"))
@@ -139,8 +140,10 @@ def _decided(entry: Entry, right: Index) -> bytes:
     packet = entry.original
     target, port = packet.destination, packet.port
     for flows in right.near(packet):
-        if flows.target is not None and looks(packet, flows):
-            target, port = flows.target, flows.target_port or packet.port
+        # A port may be in the maps of both families.
+        into = flows.target
+        if into is not None and into.version == packet.source.version and looks(packet, flows):
+            target, port = into, flows.target_port or packet.port
             break
     version = packet.source.version
     ports = [attribute(kind, struct.pack("!H", port)) for kind in (1, 2)]

@@ -21,7 +21,7 @@ from nftnsr.transaction.apply import apply_spec
 from .conftest import ARTICLE, sh
 
 PODS = ARTICLE.replace("[router.ens3.host]", '[router.ens3.host]\nnetworks = ["10.42.0.0/24"]')
-FORWARDS = '"22/tcp", "8080/tcp -> 10.42.0.10:80", "5353/udp -> :53", "6000-6010/udp"'
+FORWARDS = '"22/tcp", "8080/tcp -> 10.42.0.10:80", "5353/udp -> :53", "6000-6010/udp", "7443/tcp"'
 
 
 def spec(forwards: str = FORWARDS, *changes: tuple[str, str]) -> Spec:
@@ -59,16 +59,17 @@ def test_everything_goes_on_where_nothing_changes() -> None:
 
 
 def test_flows_of_what_changes_end_and_all_others_go_on() -> None:
-    new = spec('"8080/tcp -> 10.42.0.11:80", "5353/udp -> :54", "6005-6010/udp", "443/tcp"')
+    moved = '"8080/tcp -> 10.42.0.11:80", "5353/udp -> :54", "7443/tcp -> :7444"'
+    new = spec(f'{moved}, "6005-6010/udp", "443/tcp"')
     rehearsal = rehearse_change(spec(), new, apply)
     assert failures(rehearsal) == []
     became = flows(rehearsal)
     gone = {way for way, word in became.items() if word == "ended"}
     client = "internet (198.51.100.1)"
-    for port in ("22/tcp", "8080/tcp", "5353/udp", "6000/udp"):
+    for port in ("22/tcp", "8080/tcp", "5353/udp", "6000/udp", "7443/tcp"):
         assert f"1.2.3.4:{port} {client}" in gone
     for name in gone:
-        assert any(f":{port}" in name for port in ("22/", "8080/", "5353/", "6000/"))
+        assert any(f":{port}" in name for port in ("22/", "8080/", "5353/", "6000/", "7443/"))
     assert became[f"1.2.3.4:6010/udp {client}"] == "went on"
     assert any(r.name.startswith("1.2.3.4:443/tcp") for r in rehearsal.results)
 
