@@ -357,8 +357,9 @@ class State:
         merged: dict[str, Namespace] = {}
         for state in states:
             for name, space in state.namespaces.items():
-                before = merged.get(name, Namespace(foreign=space.foreign))
-                merged[name] = before.plus(space.items)
+                before = merged.get(name, Namespace())
+                both = evolve(before, foreign=before.foreign or space.foreign)
+                merged[name] = both.plus(space.items)
         return cls(merged)
 
     def links(self) -> Iterator[Link]:

@@ -117,7 +117,10 @@ def rollback_intent(machine: Machine, entry: Entry) -> tuple[Intent, State]:
     Of a router that goes again the connections go on, as with `down`.
     """
     found = machine.observe(entry.scope)
-    spaces = {n: Namespace(_without_leases(s.items)) for n, s in entry.found.namespaces.items()}
+    spaces = {
+        n: Namespace(_without_leases(s.items), foreign=s.foreign)
+        for n, s in entry.found.namespaces.items()
+    }
     going = (records.read(n) for n in entry.records if n in found and n not in entry.found)
     returned = {r.router: (r, handover.returned(machine, r, found)) for r in going if r is not None}
     wanted = State.union((State(spaces), *(state for _, state in returned.values())))

@@ -21,8 +21,9 @@ from nftnsr.report.operations import operation_lines
 from nftnsr.spec import parse
 from nftnsr.state.difference import Difference, difference
 from nftnsr.state.operations import Operation
+from nftnsr.state.unmanaged import unmanaged
 from nftnsr.transaction import journal, records
-from nftnsr.transaction.apply import Refused, apply_spec, take_down
+from nftnsr.transaction.apply import Refused, apply_spec, roll_back, take_down
 from nftnsr.transaction.intents import diff_intent
 from nftnsr.transaction.transact import Outcome, Undone
 
@@ -250,7 +251,7 @@ def test_drift_in_their_namespaces_is_seen_and_healed(theirs: Segment, harm: str
         assert seen(theirs.provider, CLIENT, (PUBLIC, 25), mail) == CLIENT
 
 
-def test_what_they_do_beside_it_is_no_drift(theirs: Segment) -> None:
+def test_what_they_do_beside_it_is_neither_drift_nor_looked_at(theirs: Segment) -> None:
     apply()
     sh("""
       ip -n mail link add more type veth peer name less
@@ -258,7 +259,13 @@ def test_what_they_do_beside_it_is_no_drift(theirs: Segment) -> None:
       ip -n mail rule add from 10.5.0.0/16 lookup 78
       ip netns exec mail nft add table ip more
     """)
-    assert drift() == ()
+    with Machine() as machine:
+        intent, found = diff_intent(machine, parse(SPEC, "inner.toml"))
+    goal = intent.goal
+    assert (
+        difference(goal.wanted, found, goal.ours) == unmanaged(goal.wanted, found, goal.ours) == ()
+    )
+    assert "10.5.0.0" not in str(found["mail"])
 
 
 def host() -> str:
@@ -301,6 +308,55 @@ def test_namespace_that_is_gone_keeps_nobody_from_taking_the_router_down(theirs:
     assert "there is no network namespace mail" in refusal()
     down()
     assert_same(everything(), before)
+
+
+def test_rollback_makes_no_namespace_that_is_somebody_elses(theirs: Segment) -> None:
+    before = host()
+    apply()
+    sh("ip netns del mail; ip netns del pods")
+    with Machine() as machine:
+        assert roll_back(machine) is not None
+    assert_same(everything(), before)
+
+
+def test_pairs_of_two_routers_are_told_apart(theirs: Segment) -> None:
+    """In new namespaces the ends of both have the same indices, as their other ends have."""
+    sh("""
+      ip netns add one; ip netns add two
+      ip link add ens4 type veth peer name p4
+      ip link set p4 up
+    """)
+    link = """
+[router.{0}]
+uplink    = "{0}"
+addresses = ["{1}.4/24"]
+
+[router.{0}.host]
+interface        = "v{0}"
+addresses        = ["{2}.2/24"]
+router_addresses = ["{2}.1/24"]
+default_route    = false
+
+[router.{0}.inner.inside]
+namespace        = "{3}"
+interface        = "eth0"
+addresses        = ["10.43.0.2/24"]
+router_addresses = ["10.43.0.1/24"]
+"""
+    text = link.format("ens3", "1.2.3", "192.168.1", "one")
+    text += link.format("ens4", "5.6.7", "192.168.2", "two")
+    apply(text)
+    indices = {sh(f"ip -n {n} -o link show {d}").split(":")[0]
+               for n, d in (("ens3", "inside"), ("ens4", "inside"))}  # fmt: skip
+    assert len(indices) == 1
+    assert drift(text) == ()
+    with Machine() as machine:
+        _, found = diff_intent(machine, parse(text, "two.toml"))
+        peers = {n: found[n].link("eth0") for n in ("one", "two")}
+    assert {n: link and link.peer for n, link in peers.items()} == {
+        "one": ("ens3", "inside"), "two": ("ens4", "inside"),
+    }  # fmt: skip
+    down()
 
 
 def test_link_that_a_spec_drops_is_taken_away(theirs: Segment) -> None:
