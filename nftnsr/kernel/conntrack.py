@@ -59,6 +59,9 @@ class Entry:
             self.original.port,
         )
 
+    def looks(self, flows: Flows) -> bool:
+        return looks(self.reply if flows.answers else self.original, flows)
+
     @property
     def reversible(self) -> bool:
         """Whether its server could make a flow of its own out of it, once it is gone.
@@ -96,7 +99,7 @@ def forget(flows: Collection[Flows], kept: Collection[Flows]) -> int:
     stale, right = Index(wide), Index(kept)
     for version in _versions(wide):
         for entry in entries(version, wide):
-            concerned = [f for f in stale.near(entry.original) if looks(entry.original, f)]
+            concerned = [f for f in stale.near(entry.original) if entry.looks(f)]
             if not concerned or _as_wanted(entry, right):
                 continue
             if entry.reversible and any(f.protocol for f in concerned):
@@ -225,6 +228,8 @@ def _versions(flows: Collection[Flows]) -> tuple[int, ...]:
 
 def _filter(version: int, flows: Collection[Flows]) -> bytes:
     """The attributes that let the kernel leave out what none of `flows` can be."""
+    if any(f.answers for f in flows):
+        return b""
     protocol = _common(flows, lambda f: f.protocol)
     ports = _common(flows, lambda f: f.ports)
     # Flows to no address of this family are none of its; those to any address have no filter.

@@ -140,7 +140,8 @@ def _conntrack(name: str, flows: Flows) -> Iterator[str]:
         if flows.protocol is not None:
             words.append(f"-p {flows.protocol}")
         if destination is not None:
-            words.append(f"-f ipv{destination.version} --orig-dst {destination}")
+            way = "reply" if flows.answers else "orig"
+            words.append(f"-f ipv{destination.version} --{way}-dst {destination}")
         if flows.into is not None:
             words.append(f"-f ipv{flows.into.version} --orig-dst {flows.into}")
         if flows.source is not None:

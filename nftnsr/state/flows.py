@@ -57,6 +57,8 @@ class Flows:
     target_port: int | None = None
     into: Network_ | None = None
     """A network that the destination is in."""
+    answers: bool = False
+    """Whether it is their answers, of the far end, that look so."""
 
     @property
     def connection(self) -> Connection | None:

@@ -36,9 +36,29 @@ def forgotten(
     if name == HOST and any(map(_leads, here)):
         maps = (*_maps(wanted[HOST]), *_maps(observed[HOST]))
         flows += (f for each in maps for f in flows_of(each, each.elements))
-    if lost := frozenset(public) & (_ips(here, Remove) - _ips(here, Add)):
-        flows.append(Flows(tuple(sorted(lost, key=lambda a: (a.version, a)))))
+    if lost := _lost(here, public):
+        flows.append(Flows(lost))
     return ForgetFlows(name, tuple(dict.fromkeys(flows)), tuple(kept)) if flows else None
+
+
+def abandoned(name: str, differences: Iterable[Difference], observed: State) -> ForgetFlows | None:
+    """The flows with an address of an uplink that goes, to be forgotten once it has gone.
+
+    What leaves with it would do so for as long as it lasts, though it may be somebody else's by
+    then; what is masqueraded the kernel forgets by itself, but in its own time. What somebody
+    inside sent to it while it was nobody's forward and still the router's own would go out next,
+    and untranslated: that much has been decided for it.
+    """
+    here = [d for d in differences if d.namespace == name]
+    lost = _lost(here, _public(observed[name], observed[HOST]) if name != HOST else ())
+    return ForgetFlows(name, (Flows(lost), Flows(lost, answers=True))) if lost else None
+
+
+def _lost(here: Iterable[Difference], public: Iterable[Address_]) -> tuple[Address_, ...]:
+    """The public addresses that go."""
+    here = tuple(here)
+    lost = frozenset(public) & (_ips(here, Remove) - _ips(here, Add))
+    return tuple(sorted(lost, key=lambda a: (a.version, a)))
 
 
 def _leads(each: Difference) -> bool:

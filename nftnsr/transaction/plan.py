@@ -46,7 +46,7 @@ from nftnsr.state.model import (
 )
 from nftnsr.state.operations import Operation
 from nftnsr.state.ruleset import batch, table_of
-from nftnsr.transaction.forgotten import forgotten
+from nftnsr.transaction.forgotten import abandoned, forgotten
 
 _DEV = re.compile(r"^net/ipv[46]/(?:conf|neigh)/([^/]+)/")
 _SETUP, _VETH, _BURST, _HOST, _REST = range(5)
@@ -246,6 +246,9 @@ class _Planner:
             if forget is not None and name not in fresh:
                 ranks = ((_BURST, _MAKE), (_HOST, _END)) if name == HOST else ((_SETUP, _END),)
                 yield from ((*rank, forget) for rank in ranks)
+            left = abandoned(name, self.differences, self.observed)
+            if left is not None and name in self.wanted:
+                yield _BURST, _MAKE, left
 
     def _is_shared(self, name: str) -> bool:
         return name == HOST or self.wanted[name].foreign or self.observed[name].foreign
@@ -273,15 +276,22 @@ def _renames(namespace: str, wanted: Link, called: str) -> Iterator[Ranked]:
 
 
 def _first_comes_last(differences: Iterable[Difference]) -> list[Difference]:
-    """IPv6 addresses in reverse: the kernel puts each before those it has, and prefers it."""
-    turned = [d for d in differences if not _adds_ipv6_address(d)]
-    return turned + [d for d in differences if _adds_ipv6_address(d)][::-1]
+    """IPv6 addresses in reverse: the kernel puts each before those it has, and prefers it.
+
+    Rules that go, too: the first ones keep what is inside from being sent out by the next.
+    """
+    turned = [d for d in differences if _is_turned(d)]
+    return [d for d in differences if not _is_turned(d)] + turned[::-1]
 
 
-def _adds_ipv6_address(each: Difference) -> bool:
-    if not isinstance(each, Add) or not isinstance(each.item, Address):
-        return False
-    return each.item.interface.version == 6
+def _is_turned(each: Difference) -> bool:
+    match each:
+        case Add(_, Address() as address):
+            return address.interface.version == 6
+        case Remove(_, PolicyRule()):
+            return True
+        case _:
+            return False
 
 
 def _rank(route: Route) -> int:

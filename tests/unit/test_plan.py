@@ -211,6 +211,8 @@ def test_changed_forward_is_one_ruleset_batch() -> None:
 def test_new_address_is_there_before_the_old_one_goes() -> None:
     operations = change("192.0.2.10/24", "192.0.2.11/24")
     assert first(operations, op.AddAddress) < first(operations, op.DeleteAddress)
+    # What still leaves with the old one is forgotten when none can begin with it any more.
+    assert [f for f in operations[-1].flows if f.answers]  # type: ignore[union-attr]
 
 
 def test_new_gateway_takes_the_place_of_the_old_one_at_once() -> None:
@@ -275,3 +277,23 @@ def test_foreign_link_name_that_was_found_is_given_back_last() -> None:
     found = reached(SPEC)
     wanted = State({**found.namespaces, "wan": found["wan"].plus([evolve(UPLINK, called="dev2")])})
     assert made(wanted, found)[-1] == op.RenameLink("wan", "ens3", "dev2")
+
+
+LTE = """
+[router.wan.uplinks.lte]
+uplink = "ens4"
+addresses = ["198.51.100.7/24"]
+gateways = ["198.51.100.1"]
+"""
+
+
+def test_rules_to_the_inside_are_there_before_and_after_those_to_uplinks() -> None:
+    """Else what comes in with the mark of an uplink would be sent out by it again."""
+    two = compile_spec(parse(TEXT + LTE, "spec.toml"))
+    there = plan(difference(two, reached(SPEC), two), two, reached(SPEC))
+    back = plan(difference(WANTED, two, two), WANTED, two)
+    added = [o.rule.priority for o in there if isinstance(o, op.AddRule) and o.rule.version == 4]
+    gone = [o.rule.priority for o in back if isinstance(o, op.DeleteRule) and o.rule.version == 4]
+    assert added == sorted(added)
+    assert gone == sorted(gone, reverse=True)
+    assert set(added) == set(gone) == {998, 999}

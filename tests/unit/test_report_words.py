@@ -295,6 +295,9 @@ COMMANDS: dict[str, Operation] = {
     "ip netns exec wan conntrack -D -f ipv6 --orig-dst fd00::3 || true": op.ForgetFlows(
         "wan", (Flows((V6.interface.ip,)),)
     ),
+    "ip netns exec wan conntrack -D -f ipv4 --reply-dst 192.0.2.10 || true": op.ForgetFlows(
+        "wan", (Flows((V4.interface.ip,), answers=True),)
+    ),
 }
 
 
