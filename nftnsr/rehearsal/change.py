@@ -53,6 +53,7 @@ def apply_over(
     """Apply the new spec while flows go on, and tell what became of each."""
     routers = {r.name: (r, n) for r, n in pairs(old, new)}
     world.answer_through_other_routers()
+    world.let_out_either()
     reaches, untried = _candidates(world.scene, routers)
     with Traffic(world, reaches) as traffic:
         start = time.monotonic()
@@ -67,7 +68,7 @@ def apply_over(
         _result(reach, flows.get(number), logs[number], Span(start, end))
         for number, reach in enumerate(reaches)
     )
-    return (*results, *_leaks(world)), untried
+    return (*results, *_leaks(world, routers)), untried
 
 
 def _candidates(
@@ -154,10 +155,13 @@ def _standstill(log: Log, span: Span) -> float:
     return max(0.0, max(gaps, default=0.0) - PULSE) * 1000
 
 
-def _leaks(world: World) -> Iterator[Result]:
+def _leaks(world: World, routers: Mapping[str, tuple[Router, Router]]) -> Iterator[Result]:
     """What left meanwhile with an address that neither spec lets out."""
     for segment in world.scene.segments:
-        name = "sources that neither spec lets out, while the new one was applied"
+        _, new = routers[segment.router.name]
+        if segment.uplink.name not in [uplink.name for uplink in new.uplinks]:
+            continue  # It is back at the host, who may send what he likes.
+        name = f"sources that neither spec lets out by {segment.way}, while the new one was applied"
         leaked = world.leaked(segment.name)
         sources = [f"{source} ({number} packets)" for source, number in leaked.items()]
         seen = f"left: {', '.join(sources)}" if sources else "none"

@@ -10,6 +10,7 @@ import socket
 import struct
 import termios
 import time
+from collections import defaultdict
 from contextlib import ExitStack
 from ipaddress import ip_address
 from itertools import count
@@ -28,6 +29,7 @@ from nftnsr.rehearsal.probes import (
     Leak,
     Probe,
     Reach,
+    Server,
     Solicit,
     Spread,
 )
@@ -60,6 +62,9 @@ class Trials:
     world: World
     servers: Servers
     _tokens: count[int] = field(factory=count)
+    _turns: defaultdict[tuple[Server, ...], asyncio.Lock] = field(
+        factory=lambda: defaultdict(asyncio.Lock)
+    )
 
     async def run(self, probe: Probe) -> Result:
         start = time.perf_counter()
@@ -77,7 +82,9 @@ class Trials:
             case Reach():
                 return await self._reach(probe)
             case Spread():
-                return await self._spread(probe)
+                # Of two servers that take turns, two who ask in step would each get but one.
+                async with self._turns[probe.servers]:
+                    return await self._spread(probe)
             case Exceed():
                 return await self._exceed(probe)
             case Bulk():

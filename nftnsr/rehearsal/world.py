@@ -105,6 +105,11 @@ class World:
         for segment in self.scene.segments:
             self.room(segment.gateway).run(furnish.provide, segment)
 
+    def let_out_either(self) -> None:
+        """Until it turns to one of them again, the provider lets out what any spec of both does."""
+        for segment in self._everybody.segments:
+            self.room(segment.gateway).run(border.guard, segment)
+
     def leaked(self, router: str) -> dict[Address, int]:
         """The sources that should never have left by `router`'s uplink, with packet counts."""
         return self.gateway(router).run(border.leaked)

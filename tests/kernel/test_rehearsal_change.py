@@ -84,6 +84,32 @@ def test_flows_of_an_address_that_goes_end_and_those_of_another_go_on() -> None:
     assert {word for way, word in became.items() if way.startswith("1.2.3.4:")} == {"went on"}
 
 
+LTE = """
+[router.ens3.uplinks.lte]
+uplink = "ens4"
+addresses = ["5.6.7.8/24"]
+gateways = ["5.6.7.1"]
+
+[router.ens3.host]
+"""
+
+
+def test_what_left_with_an_address_or_by_an_uplink_that_goes_ends() -> None:
+    snat = 'snat = ["10.42.0.0/24 -> 1.2.3.5"]\nforward'
+    two = '"1.2.3.4/24", "1.2.3.5/24"'
+    # Who talks from inside to an address of the router's that goes is not masqueraded at once.
+    alone = ("gateways", "hairpin = false\ngateways")
+    old = spec(
+        FORWARDS, alone, ("forward", snat), ('"1.2.3.4/24"', two), ("[router.ens3.host]", LTE)
+    )
+    new = spec(FORWARDS, alone, ('"1.2.3.4/24"', '"1.2.3.6/24"'))
+    rehearsal = rehearse_change(old, new, apply)
+    assert failures(rehearsal) == []
+    became = flows(rehearsal)
+    left = {word for way, word in became.items() if way.startswith("198.51.") and "inner" in way}
+    assert left == {"ended"}
+
+
 def test_nothing_is_promised_of_flows_whose_translation_a_new_one_would_not_get() -> None:
     rehearsal = rehearse_change(spec(), spec(FORWARDS, ("[router.ens3.host]",
         'masquerade = false\n\n[router.ens3.host]')), apply)  # fmt: skip
