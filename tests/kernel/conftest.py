@@ -21,6 +21,7 @@ from attrs import frozen
 
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
+from nftnsr.kernel.rtnetlink import see_carrier
 from nftnsr.spec import parse
 from nftnsr.spec.model import Spec, Uplink
 
@@ -88,9 +89,17 @@ def add_link_for(uplink: Uplink, number: int) -> str:
     made = uplink.made
     dev = uplink.dev if made is None else made.parent or f"port{number}"
     sh(f"ip link add name {dev} up type veth peer name p{number}; ip link set p{number} up")
+    see_carrier(dev)  # or the kernel makes its IPv6 routes up to a second later
     if made is not None and made.bridge is not None:
         sh(f"ip link add name {made.bridge} up type bridge; ip link set {dev} master {made.bridge}")
     return dev
+
+
+def add_namespaces_for(spec: Spec) -> None:
+    """Make those of somebody else's in which inner links of `spec` end."""
+    inner = (link for router in spec.routers for link in router.inner)
+    for name in sorted({link.namespace for link in inner if link.namespace is not None}):
+        sh(f"ip netns add {name}")
 
 
 def add_uplink(provider: Room) -> None:
@@ -120,6 +129,8 @@ def add_uplink(provider: Room) -> None:
     """,
         provider,
     )
+    see_carrier("ens3")  # or the kernel makes its IPv6 routes up to a second later
+    provider.run(see_carrier, "p0")
 
 
 ARTICLE = """

@@ -14,7 +14,7 @@ from nftnsr.spec import load
 from nftnsr.state.ruleset import read_listing, ruleset_text
 from nftnsr.state.words import TABLE
 
-from .conftest import add_link_for, sh
+from .conftest import add_link_for, add_namespaces_for, sh
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "rulesets").glob("*.toml"))
@@ -38,12 +38,10 @@ def test_ruleset_loads_and_its_listing_is_its_normal_form(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SPECS + MORE, ids=lambda path: path.stem)
 def test_printed_commands_reach_what_diff_wants(path: Path, tmp_path: Path) -> None:
-    uplinks = (uplink for router in load(path).routers for uplink in router.uplinks)
-    for number, uplink in enumerate(uplinks):
+    spec = load(path)
+    for number, uplink in enumerate(u for router in spec.routers for u in router.uplinks):
         add_link_for(uplink, number)
-    inner = (link for router in load(path).routers for link in router.inner)
-    for name in {link.namespace for link in inner if link.namespace is not None}:
-        sh(f"ip netns add {name}")
+    add_namespaces_for(spec)
     script = tmp_path / "script"
     # With what is beside each command, too: it can be run as it is printed.
     script.write_text(nftnsr("compile", path, *(["--explain"] if path in SPECS else []), status=0))

@@ -24,7 +24,7 @@ from nftnsr.transaction.apply import apply_spec
 from nftnsr.transaction.first import first_apply
 from nftnsr.transaction.transact import recover
 
-from .conftest import add_link_for, assert_same, everything, sh
+from .conftest import add_link_for, add_namespaces_for, assert_same, everything, sh
 from .test_undo import Act, Faulty, _killed, _passes, down, prepare, refuse
 
 Kinds = frozenset[type]
@@ -63,6 +63,7 @@ class Case:
 def host_of(spec: Spec) -> None:
     """A host whose uplinks have the addresses that the routers of `spec` will have."""
     sh("sysctl -qw net.ipv6.conf.default.accept_dad=0")
+    add_namespaces_for(spec)
     for number, uplink in enumerate(u for router in spec.routers for u in router.uplinks):
         dev = add_link_for(uplink, number)
         for address in uplink.addresses if uplink.made is None else ():
