@@ -75,6 +75,11 @@ def provide(segment: Segment) -> None:
             rtnl.add_route(route)
 
 
+def set_up(link: str, *, up: bool) -> None:
+    with wires.rtnetlink() as rtnl:
+        rtnl.set_up(link, up=up)
+
+
 def neighbour(segment: Segment) -> None:
     """Somebody on the same segment, who sends everything to the router's uplink."""
     with wires.rtnetlink() as rtnl:

@@ -18,6 +18,7 @@ Kind = Literal[
     "transit",
     "size",
     "leak",
+    "outage",
     "flow",
 ]
 

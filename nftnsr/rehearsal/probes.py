@@ -198,7 +198,27 @@ class Leak:
         return "none"
 
 
-Probe = Reach | Spread | Exceed | Bulk | Echo | Solicit | Leak
+@frozen
+class Outage:
+    """While the uplink on `segment` has no carrier, all of `tries` get where they are to get."""
+
+    router: str
+    kind: Kind
+    name: str
+    segment: str
+    tries: tuple[Reach, ...]
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        return tuple(dict.fromkeys(s for each in self.tries for s in each.servers))
+
+    @property
+    def expected(self) -> str:
+        seen = dict.fromkeys(str(each.expect) for each in self.tries)
+        return f"the internet sees {' and '.join(seen)}"
+
+
+Probe = Reach | Spread | Exceed | Bulk | Echo | Solicit | Leak | Outage
 
 
 def endpoint(address: Address, port: int) -> str:

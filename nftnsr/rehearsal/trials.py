@@ -27,6 +27,7 @@ from nftnsr.rehearsal.probes import (
     Echo,
     Exceed,
     Leak,
+    Outage,
     Probe,
     Reach,
     Server,
@@ -95,6 +96,8 @@ class Trials:
                 return await self._solicit(probe)
             case Leak():
                 return await self._leak(probe)
+            case Outage():
+                return await self._outage(probe)
             case _:
                 assert_never(probe)
 
@@ -249,6 +252,16 @@ class Trials:
         leaked = self.world.leaked(probe.segment)
         sources = [f"{source} ({number} packets)" for source, number in leaked.items()]
         return Seen(not sources, f"left: {', '.join(sources)}" if sources else "none")
+
+    async def _outage(self, probe: Outage) -> Seen:
+        self.world.carrier(probe.segment, on=False)
+        try:
+            answers = [(each, await self._ask(each)) for each in probe.tries]
+        finally:
+            self.world.carrier(probe.segment, on=True)
+        judged = [(each, _judge(each, answer)) for each, answer in answers]
+        failed = [f"{seen.text}, from {each.origin}" for each, seen in judged if not seen.ok]
+        return Seen(not failed, "; ".join(failed) or probe.expected)
 
 
 def _unacknowledged(sock: socket.socket) -> int:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 
 from nftnsr.kernel.errors import KernelError
 from nftnsr.rehearsal import expectations
+from nftnsr.rehearsal.outages import outages
 from nftnsr.rehearsal.outcome import Result, Stage, Untried
-from nftnsr.rehearsal.probes import Bulk, Probe, Reach, Spread
+from nftnsr.rehearsal.probes import Bulk, Outage, Probe, Reach, Spread
 from nftnsr.rehearsal.servers import Servers
 from nftnsr.rehearsal.trials import Trials
 from nftnsr.rehearsal.world import World
@@ -42,14 +43,17 @@ async def _probe(world: World, on_progress: OnProgress) -> tuple[Result, ...]:
     timed = tuple(expectations.timed_probes(scene))
     bulk = tuple(p for p in expectations.probes(scene) if not isinstance(p, Untried))
     closing = tuple(expectations.closing_probes(scene))
-    wanted = {s: None for p in bulk if isinstance(p, Reach | Spread | Bulk) for s in p.servers}
+    failing = tuple(outages(scene))
+    asked = (p for p in (*bulk, *failing) if isinstance(p, Reach | Spread | Bulk | Outage))
+    wanted = {s: None for p in asked for s in p.servers}
     _allow_open_files(len(wanted) + AT_ONCE + _REST)
-    planned = Counter((p.router, p.kind) for p in (*timed, *bulk, *closing))
+    planned = Counter((p.router, p.kind) for p in (*timed, *bulk, *closing, *failing))
     on_progress(Stage("probes", tuple((*key, number) for key, number in planned.items())))
     async with Servers(world, wanted) as servers:
         trials = Trials(world, servers)
         results = []
-        for batch in (timed, bulk, closing):
+        # While an uplink has failed nothing else can be tried.
+        for batch in (timed, bulk, closing, *((each,) for each in failing)):
             results += await _together(trials, batch, on_progress)
     return tuple(results)
 

@@ -23,7 +23,7 @@ from nftnsr.rehearsal.scene import (
     far_place,
     stage,
 )
-from nftnsr.rehearsal.wiring import LAN, WIDE, Wire, free_link_names, wire
+from nftnsr.rehearsal.wiring import LAN, UPLINK_PORT, WIDE, Wire, free_link_names, wire
 from nftnsr.spec.model import Address, Network, Spec
 from nftnsr.spec.model import Inner as InnerLink
 from nftnsr.state.model import Link, Namespace
@@ -113,6 +113,10 @@ class World:
     def leaked(self, router: str) -> dict[Address, int]:
         """The sources that should never have left by `router`'s uplink, with packet counts."""
         return self.gateway(router).run(border.leaked)
+
+    def carrier(self, segment: str, *, on: bool) -> None:
+        """Take an uplink's cable out at the provider's end, or put it in again."""
+        self.gateway(segment).run(furnish.set_up, UPLINK_PORT, up=on)
 
     def forget_flows(self, router: str) -> None:
         """Let a router, if it is there, lose what connection tracking knows."""

@@ -31,6 +31,7 @@ WHAT: dict[Kind, str] = {
     "transit": "through the router, for others",
     "size": "large transfers on narrow paths",
     "leak": "private addresses that get out",
+    "outage": "uplinks that fail",
 }
 _WORDS: dict[StageName, str] = {
     "world": "building the provider, the internet and a twin of this host",

@@ -13,10 +13,10 @@ from attrs import define, field
 
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
-from nftnsr.rehearsal import World, sockets
+from nftnsr.rehearsal import World, rehearse, sockets
 from nftnsr.rehearsal.wiring import UPLINK_PORT
 from nftnsr.spec import parse
-from nftnsr.spec.model import Protocol
+from nftnsr.spec.model import Protocol, Spec
 from nftnsr.state.difference import difference
 from nftnsr.state.operations import MoveLink, Operation
 from nftnsr.transaction.apply import apply_spec
@@ -378,3 +378,26 @@ def test_process_killed_after_a_move_is_recovered(
     with Machine() as machine:
         assert recover(machine) is not None
     assert_same(everything(), found)
+
+
+# -- rehearsals ----------------------------------------------------------------------------
+
+
+def outages(after: str) -> list[tuple[str, bool]]:
+    """What a rehearsal says of outages where a command has its way after the apply."""
+
+    def apply(spec: Spec) -> None:
+        with Machine() as machine:
+            apply_spec(machine, spec)
+        sh(after)
+
+    done = rehearse(parse(text(), "two.toml"), apply)
+    assert {r.kind for r in done.results if not r.ok} <= {"outage"}
+    return [(r.name, r.ok) for r in done.results if r.kind == "outage"]
+
+
+def test_rehearsal_takes_the_carrier_of_each_uplink_away(box: None) -> None:
+    first, second = "ens3 without a carrier: ens4 takes", "ens4 without a carrier: ens3 takes"
+    assert outages("true") == [(f"{first} over", True), (f"{second} over", True)]
+    stays = "ip netns exec wan sysctl -qw net.ipv4.conf.ens3.ignore_routes_with_linkdown=0"
+    assert outages(stays) == [(f"{first} over", False), (f"{second} over", True)]
