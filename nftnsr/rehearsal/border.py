@@ -35,13 +35,32 @@ table netdev border {{
 }}
 """
 
+# Why else would the spec name their MACs?
+_SILENT = """
+table arp border
+delete table arp border
+table arp border {{
+    chain input {{
+        type filter hook input priority 0; policy accept;
+        arp operation request arp daddr ip {{ {silent} }} drop
+    }}
+}}
+"""
+
 
 def guard(segment: Segment) -> None:
-    """Count, from now on, what comes from the uplink with a source that is none of the router's."""
+    """Count, from now on, what comes from the uplink with a source that is none of the router's.
+
+    Next hops whose MAC the spec names answer no ARP.
+    """
     allowed = ", ".join(allowed_ipv4(segment)) or "0.0.0.0"
     exempt = ", ".join(str(n) for n in segment.router.no_nat if n.version == 4)
     translated = f"ip daddr != {{ {exempt} }} " if exempt else ""
     _run(_RULESET.format(port=UPLINK_PORT, allowed=allowed, translated=translated))
+    known = [n.address for n in segment.router.neighbours if n.mac == segment.next_hop_mac]
+    silent = [str(ip) for ip in known if ip.version == 4 and ip in segment.next_hops]
+    if silent:
+        _run(_SILENT.format(silent=", ".join(silent)))
 
 
 def leaked() -> dict[Address, int]:

@@ -36,8 +36,12 @@ def _settings(forwarding: str) -> Iterator[Sysctl]:
     for name in ("all", "default"):
         yield Sysctl(f"net/ipv4/conf/{name}/rp_filter", "0")
         yield Sysctl(f"net/ipv4/conf/{name}/send_redirects", "0")
+        # Who sends to the router goes on doing so, even if that says who is nearer: over IPv6 it
+        # does before its filter is asked.
+        yield Sysctl(f"net/ipv4/conf/{name}/accept_redirects", "0")
         if sysctl.has_ipv6():
             yield Sysctl(f"net/ipv6/conf/{name}/forwarding", forwarding)
+            yield Sysctl(f"net/ipv6/conf/{name}/accept_redirects", "0")
             yield Sysctl(f"net/ipv6/conf/{name}/accept_ra", "0")
             # A tentative link-local address solicits nobody for 1-2 s.
             yield Sysctl(f"net/ipv6/conf/{name}/accept_dad", "0")

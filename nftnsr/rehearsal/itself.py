@@ -1,4 +1,4 @@
-"""Scene -> probes of the router itself: what of it can be reached, once `input` says so."""
+"""Scene -> probes of the router itself: that it is there, and whom `input` lets in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nftnsr.spec.model import Address, Protocol, Service
 def router_itself(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
     asked = segment.router.filter
     if asked.input is None:
+        yield from _addresses(scene, segment)
         return
     for family in segment.families:
         public = family.public[0].ip
@@ -33,6 +34,16 @@ def router_itself(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
             yield from _try(segment, "in", host, inside, ("tcp",), scene.quiet_port)
         for service in asked.input:
             yield from _service(scene, segment, service, public)
+
+
+def _addresses(scene: Scene, segment: Segment) -> Iterator[Probe]:
+    """Each public address of the router's own answers, by the way that the client came."""
+    for family in segment.families:
+        client = scene.outside(segment, family.version)
+        if client is not None:
+            for public in family.shared:
+                name = f"ping {public} from {client.origin}"
+                yield Echo(segment.router.name, "in", name, client.origin, public)
 
 
 def _service(

@@ -321,11 +321,10 @@ def break_router(mutant: Mutant) -> None:
             room.run(run, mutant.commands, mutant.stdin)
 
 
-@ROUTERS
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name.replace(" ", "-"))
-def test_broken_promise_is_noticed(twin: Room, mutant: Mutant, apply: Apply) -> None:
+def test_broken_promise_is_noticed(twin: Room, mutant: Mutant) -> None:
     with World(mutant.spec, twin) as world:
-        twin.run(apply, mutant.spec)
+        twin.run(recipe, mutant.spec)
         twin.run(break_router, mutant)
         results = probe(world)
     found = failures(results)

@@ -156,7 +156,7 @@ def test_terminal_shows_what_failed_below_the_table(spec: Path) -> None:
     spec.write_text(CLOSED)
     status, shown = on_terminal(spec, NO_COLOR="1")
     assert (status, cursor(shown)) == (DIFFERS, "h")
-    assert rows(shown)["in"] == "3/4 1 failed"
+    assert rows(shown)["in"] == "5/6 1 failed"
     assert "expected: 192.168.158.2:22 sees" in shown and "no answer in 3 s" in shown
     assert not re.search(r"\x1b\[(?:\d+;)*3\dm", shown)
 
