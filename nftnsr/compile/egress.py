@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from nftnsr.compile import drops
-from nftnsr.compile.families import Family, families, inner, outer
+from nftnsr.compile.families import Family, families, inner, is_ula, ways_out
 from nftnsr.spec.model import Address, Egress, Network, Router
 from nftnsr.state.model import Chain
 from nftnsr.state.words import TABLE, anonymous_set, nft_network
@@ -20,10 +20,15 @@ _NO_WORD = re.compile(r"[^\w.-]", re.ASCII)
 
 def rules(router: Router, each: Family) -> Iterator[str]:
     """For the forward chain, before the rule that lets everything go out."""
-    verdicts = [f"{nft_network(n)} : goto {_name(n)}" for n in _sources(router, each)]
-    if verdicts:
-        out = f"iifname {inner(router)} oifname {outer(router)}"
-        yield f"{out} {each.keyword} saddr vmap {{ {', '.join(verdicts)} }}"
+    for out, there in ways_out(router, each):
+        verdicts = [
+            f"{nft_network(part)} : goto {_name(source)}"
+            for source in _sources(router, each)
+            for part in (there.translated_of(source) if is_ula(source) else (source,))
+        ]
+        if verdicts:
+            go = f"iifname {inner(router)} oifname {out}"
+            yield f"{go} {each.keyword} saddr vmap {{ {', '.join(verdicts)} }}"
 
 
 def chains(router: Router) -> Iterator[Chain]:
@@ -46,7 +51,8 @@ def allowed(router: Router, address: Address) -> tuple[Egress, ...]:
 
 def _sources(router: Router, each: Family) -> list[Network]:
     """The networks that have no free way out."""
-    found = {e.source for e in router.filter.egress if e.source.version == each.version}
+    named = {e.source for e in router.filter.egress if e.source.version == each.version}
+    found = (n for n in named if not is_ula(n) or each.translated_of(n))
     return sorted(found, key=lambda n: (n.network_address, n.prefixlen))
 
 

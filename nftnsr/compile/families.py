@@ -47,8 +47,8 @@ class Family:
     """The inner links, the host's first."""
     alone: tuple[Address, ...] = ()
     """The public addresses that are one host's inside."""
-    translated: tuple[Network, ...] = ()
-    """What leaves by an address that the spec names for it."""
+    translated: tuple[tuple[str, Network], ...] = ()
+    """What leaves by an address that the spec names for it, and the uplink that has that one."""
 
     @property
     def name(self) -> str:
@@ -106,8 +106,12 @@ class Family:
         """
         free = tuple(n for n in side.inside if not is_ula(n))
         ula = tuple(n for n in side.inside if is_ula(n))
-        going = (n for t in self.translated for n in _common(t, ula))
-        return (*free, *collapse_addresses(going))  # type: ignore[type-var]
+        return (*free, *self.translated_of(*ula))
+
+    def translated_of(self, *networks: Network) -> tuple[Network, ...]:
+        """The part of `networks` that leaves by an address that the spec names for it."""
+        going = (n for _, t in self.translated for n in _common(t, networks))
+        return tuple(collapse_addresses(going))  # type: ignore[type-var]
 
     @property
     def open(self) -> tuple[Network, ...]:
@@ -115,8 +119,12 @@ class Family:
         return tuple(n for n in self.sides[0].own if self.version == 6 and not is_ula(n))
 
     def on(self, uplink: Uplink) -> Family:
-        """This family as one uplink has it, with its own public addresses only."""
-        return evolve(self, public=tuple(i for i in self.public if i in uplink.addresses))
+        """This family as one uplink has it: its own public addresses, and what leaves by those."""
+        return evolve(
+            self,
+            public=tuple(i for i in self.public if i in uplink.addresses),
+            translated=tuple(t for t in self.translated if t[0] == uplink.dev),
+        )
 
 
 def families(router: Router) -> tuple[Family, ...]:
@@ -128,6 +136,18 @@ def families(router: Router) -> tuple[Family, ...]:
 def family(router: Router, version: int) -> Family | None:
     """One family, or None where no uplink has an address of it."""
     return next((f for f in families(router) if f.version == version), None)
+
+
+def ways_out(router: Router, each: Family) -> Iterator[tuple[str, Family]]:
+    """The uplinks, as what `oifname` is compared to, with the family as they have it.
+
+    A ULA may leave by the uplink that translates it, and by no other that takes its place.
+    """
+    if len(router.uplinks) == 1 or not any(is_ula(n) for _, n in each.translated):
+        yield outer(router), each
+        return
+    for uplink in router.uplinks:
+        yield f'"{uplink.dev}"', each.on(uplink)
 
 
 def inner(router: Router) -> str:
@@ -156,7 +176,7 @@ def _family(router: Router, version: int) -> Family:
         tuple(i for i in router.addresses if i.version == version and not i.is_link_local),
         tuple(_side(link, version) for link in router.links),
         tuple(pair.public for pair in router.one_to_one if pair.public.version == version),
-        tuple(n for n in _translated(router) if n.version == version),
+        tuple((dev, n) for dev, n in _translated(router) if n.version == version),
     )
 
 
@@ -169,10 +189,13 @@ def _side(link: Inner, version: int) -> Side:
     )
 
 
-def _translated(router: Router) -> Iterator[Network]:
-    yield from (_single(pair.inner) for pair in router.one_to_one)
-    yield from (pair.inner for pair in router.prefix_translation)
-    yield from (each.network for each in router.snat)
+def _translated(router: Router) -> Iterator[tuple[str, Network]]:
+    for pair in router.one_to_one:
+        yield router.uplink_for(pair.public).dev, _single(pair.inner)
+    for prefix in router.prefix_translation:
+        yield router.uplinks[0].dev, prefix.inner
+    for each in router.snat:
+        yield router.uplink_for(each.first).dev, each.network
 
 
 def _common(network: Network, others: Iterable[Network]) -> Iterator[Network]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nftnsr.compile import drops, egress
-from nftnsr.compile.families import Family, Side, families, family, inner, outer
+from nftnsr.compile.families import Family, Side, families, family, inner, outer, ways_out
 from nftnsr.compile.ways import Way, untranslated, ways
 from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
@@ -74,9 +74,10 @@ def _rules(router: Router) -> Iterator[str]:
 def _from_inside(router: Router, each: Family, side: Side) -> Iterator[str]:
     """Each side with its own addresses: over IPv6 nothing else keeps them apart (no rp_filter)."""
     come, source = f'iifname "{side.link.peer}"', f"{each.keyword} saddr"
-    if routed := each.routed_from(side):
-        out = f"{come} oifname {outer(router)}"
-        yield f"{out} {source} {anonymous_set(map(nft_network, routed))} accept"
+    for out, there in ways_out(router, each):
+        if routed := there.routed_from(side):
+            allowed = anonymous_set(map(nft_network, routed))
+            yield f"{come} oifname {out} {source} {allowed} accept"
     others = [f'"{link.peer}"' for link in router.links if link != side.link]
     if others and side.inside:
         across = f"{come} oifname {anonymous_set(others)}"

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from nftnsr.compile import compile_host, compile_router, compile_spec
 from nftnsr.compile.sources import seen_as
+from nftnsr.spec import parse
 from nftnsr.spec.forwards import short
 from nftnsr.spec.model import (
     Balance,
@@ -633,6 +634,43 @@ def test_unique_local_network_may_not_leave_by_the_uplink() -> None:
     router = evolve(BARE, host=evolve(BARE.host, networks=networks))
     out = [r for r in rules(router, "forward") if r.startswith('iifname "vens3"')]
     assert out[1].endswith("ip6 saddr { 2001:db8:1:2::2, 2001:db8:7::/64 } accept")
+
+
+TWO_ULA = """
+[router.wan]
+uplink = "ens3"
+addresses = ["1.2.3.4/24", "2001:db8:1::3/64"]
+gateways = ["1.2.3.1", "fe80::1"]
+snat = ["fd00:42::/64 -> 2001:db8:1::3"]
+[router.wan.uplinks.lte]
+uplink = "ens4"
+addresses = ["5.6.7.8/24", "2001:db8:2::3/64"]
+gateways = ["5.6.7.1", "fe80::1"]
+[router.wan.host]
+interface = "vwan"
+addresses = ["192.168.158.2/24", "2001:db8:1::2/128"]
+router_addresses = ["192.168.158.1/24"]
+networks = ["fd00:42::/64", "fd00:42:0:1::/64"]
+"""
+
+
+def test_unique_local_network_leaves_by_the_uplink_that_translates_it_alone() -> None:
+    out = [r for r in accepting(TWO_ULA) if "ip6 saddr" in r]
+    assert out == [
+        'iifname "vwan" oifname "ens3" ip6 saddr { 2001:db8:1::2, fd00:42::/64 } accept',
+        'iifname "vwan" oifname "ens4" ip6 saddr 2001:db8:1::2 accept',
+    ]
+    # Being restricted lets nobody out who would not get out without it.
+    egress = '[router.wan.filter]\negress = ["fd00:42::/63 -> 80/tcp"]'
+    sent = [r for r in accepting(TWO_ULA + egress) if "vmap" in r and "egress" in r]
+    way = 'iifname "vwan" oifname "ens3" ip6 saddr vmap { fd00:42::/64 : goto egress_fd00_42___63 }'
+    assert sent == [way]
+
+
+def accepting(text: str) -> tuple[str, ...]:
+    (router,) = parse(text, "spec.toml").routers
+    return next(c.rules for c in compile_router(router).items
+                if isinstance(c, Chain) and c.name == "forward")  # fmt: skip
 
 
 def test_host_reaches_the_internet_by_the_router() -> None:

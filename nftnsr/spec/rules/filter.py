@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from ipaddress import IPv6Network, ip_network
 
 from ..draft import At, RouterDraft
 from ..model import Address, Blocklist, Egress, Network, Service
@@ -11,6 +12,7 @@ from ..problems import Fault
 from ..words import quoted
 from .behind import Behind
 from .overlaps import bounds
+from .untranslated import ULA
 from .uplink import owned
 
 
@@ -138,6 +140,22 @@ def _source(router: RouterDraft, item: At[Egress]) -> Iterator[Fault]:
     if behind.whole and not behind.holds(source):
         message = f"nothing goes out from {source}: it is not behind {behind.whom}"
         yield Fault(item.path, message, f"add it to `networks` of {behind.of}")
+    elif _is_ula(source) and not _is_translated(router, source):
+        message = f"nothing goes out from {source}: it is private, and not translated"
+        yield Fault(item.path, message, "name it in `snat`, or in `prefix_translation`")
+
+
+def _is_ula(network: Network) -> bool:
+    return isinstance(network, IPv6Network) and network.subnet_of(ULA)
+
+
+def _is_translated(router: RouterDraft, source: Network) -> bool:
+    """Whether some of it leaves by another address; what could not be read may say so."""
+    inner = [ip_network(pair.value.inner) for pair in router.one_to_one]
+    inner += [nat.value.network for nat in router.snat]
+    inner += [prefix.value.inner for prefix in router.prefix_translation]
+    whole = router.one_to_one.whole and router.snat.whole and router.prefix_translation.whole
+    return not whole or any(_overlap(source, network) for network in inner)
 
 
 def _within(network: Network, others: Sequence[Network]) -> bool:

@@ -35,10 +35,10 @@ def stretches(owners: Iterable[tuple[Network, T]]) -> list[Stretch[T]]:
 
 
 def merged(networks: Iterable[Network]) -> list[tuple[int, int]]:
-    """The addresses of these networks, of one family, as ranges in order that do not overlap."""
+    """The addresses of these networks, of one family, as ranges in order, with a gap between."""
     ranges: list[tuple[int, int]] = []
     for first, last in sorted(map(bounds, networks)):
-        if ranges and first <= ranges[-1][1]:
+        if ranges and first <= ranges[-1][1] + 1:
             ranges[-1] = ranges[-1][0], max(last, ranges[-1][1])
         else:
             ranges.append((first, last))

@@ -11,7 +11,7 @@ from ..model import Address, Forward
 from ..problems import Fault
 from .forwards import targets
 
-_ULA: Final = IPv6Network("fc00::/7")
+ULA: Final = IPv6Network("fc00::/7")
 
 
 def faults(router: RouterDraft) -> Iterator[Fault]:
@@ -47,7 +47,7 @@ def _private(address: Address) -> str | None:
     """Why an address leads nowhere from outside."""
     if address.version == 4:
         return "an IPv4 address"
-    return "a unique local address" if address in _ULA else None
+    return "a unique local address" if address in ULA else None
 
 
 def _open_already(router: RouterDraft, item: At[Forward]) -> Iterator[Fault]:
