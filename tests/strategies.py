@@ -245,10 +245,15 @@ RULES = {
 }
 
 
+NEAR = {4: [ip_interface("172.31.1.2/24")], 6: [ip_interface("fd00:9::3/64")]}
+"""Where one gateway is, and nearer to one of the networks inside."""
+
+
 @st.composite
 def guarded(draw: st.DrawFn) -> Router:
-    """A router with a filter, routes and rules of its own as well."""
+    """A router with a filter, routes and rules of its own as well, and with addresses to choose."""
     router = draw(routers())
+    first, *further = router.uplinks
     flag = st.booleans()
     versions = sorted({i.version for i in router.addresses})
     inner = [n for v in versions for n in router.host.networks if n.version == v]
@@ -259,7 +264,15 @@ def guarded(draw: st.DrawFn) -> Router:
     blocked = tuple(n for v in versions for n in BLOCKED[v])
     return evolve(
         router,
-        uplinks=(evolve(router.uplinks[0], dev="ens3"),),
+        uplinks=(
+            evolve(
+                first,
+                dev="ens3",
+                addresses=(*first.addresses, *(i for v in versions for i in draw(some(NEAR[v])))),
+            ),
+            *further,
+        ),
+        snat=tuple(evolve(n, persistent=draw(flag)) for n in router.snat),
         host=evolve(router.host, interface="vens3"),
         mss_clamp=draw(st.sampled_from([False, True, 1400])),
         filter=Filter(
