@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from nftnsr.rehearsal.scene import Unstaged
+from nftnsr.rehearsal.staging import Unstaged
 from nftnsr.spec.model import Blocklist, Filter, Inner, Router, Spec, Uplink
 
 T = TypeVar("T")

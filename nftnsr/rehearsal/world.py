@@ -19,10 +19,9 @@ from nftnsr.rehearsal.scene import (
     Place,
     Scene,
     Segment,
-    Unstaged,
     far_place,
-    stage,
 )
+from nftnsr.rehearsal.staging import Unstaged, stage
 from nftnsr.rehearsal.wiring import LAN, UPLINK_PORT, WIDE, Wire, free_link_names, wire
 from nftnsr.spec.model import Address, Network, Spec
 from nftnsr.spec.model import Inner as InnerLink

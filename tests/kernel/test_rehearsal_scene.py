@@ -11,7 +11,8 @@ from nftnsr.rehearsal.addresses import free
 from nftnsr.rehearsal.expectations import closing_probes, probes, timed_probes
 from nftnsr.rehearsal.outcome import Rehearsal, Result, Seconds, Untried
 from nftnsr.rehearsal.probes import Probe, Reach
-from nftnsr.rehearsal.scene import HOST, Unstaged, stage
+from nftnsr.rehearsal.scene import HOST
+from nftnsr.rehearsal.staging import Unstaged, stage
 from nftnsr.report.rehearsal import rehearsal_json, rehearsal_text
 from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Target, Uplink
 
