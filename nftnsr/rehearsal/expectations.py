@@ -29,6 +29,7 @@ from nftnsr.rehearsal.probes import (
 from nftnsr.rehearsal.routes import through_routes
 from nftnsr.rehearsal.scene import HOST, Client, Origin, Scene, Segment, far_place
 from nftnsr.rehearsal.shunned import through_lists
+from nftnsr.rehearsal.unseen import unseen
 from nftnsr.rehearsal.ways_out import Sender, is_kept_in, narrow
 from nftnsr.rehearsal.whole import goes_out, known_as, whole_addresses
 from nftnsr.rehearsal.wiring import LAN, SEGMENT
@@ -48,6 +49,8 @@ def probes(scene: Scene) -> Iterator[Probe | Untried]:
     """What can go on at once."""
     for segment in scene.segments:
         yield from (sizes.clamped(segment, each) for each in _through(scene, segment))
+    for router in scene.spec.routers:
+        yield from unseen(router)
 
 
 def _through(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
@@ -63,7 +66,6 @@ def _through(scene: Scene, segment: Segment) -> Iterator[Probe | Untried]:
     yield from _own_ipv6(scene, segment)
     yield from _closed(scene, segment)
     yield from router_itself(scene, segment)
-    yield from _helpers(segment)
     yield from _across(scene, segment)
     if segment.router.forward_filter:
         yield from _transit(scene, segment)
@@ -159,12 +161,6 @@ def _inner_senders(scene: Scene, segment: Segment, family: Family, to: Address) 
         ip = client.address
         if ip.version == family.version and goes_out(segment, ip, to):
             yield client.origin, known_as(segment.router, segment.uplink, ip, to)
-
-
-def _helpers(segment: Segment) -> Iterator[Untried]:
-    for helper in segment.router.helpers:
-        reason = "a rehearsal speaks no protocol that announces connections"
-        yield Untried(segment.router.name, f"helper {helper}", reason)
 
 
 def _own_ipv6(scene: Scene, segment: Segment) -> Iterator[Probe]:

@@ -14,7 +14,7 @@ from nftnsr.rehearsal.probes import Probe, Reach
 from nftnsr.rehearsal.scene import HOST
 from nftnsr.rehearsal.staging import Unstaged, stage
 from nftnsr.report.rehearsal import rehearsal_json, rehearsal_text
-from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Target, Uplink
+from nftnsr.spec.model import Forward, Inner, Ports, Rate, Router, Setting, Spec, Target, Uplink
 
 ROUTER = Router(
     name="ens3",
@@ -123,6 +123,27 @@ def test_rehearsal_needs_one_port_that_is_closed() -> None:
     everything = evolve(ROUTER, forward=(Forward((Ports(1, 65535),)),))
     with pytest.raises(Unstaged, match="every port"):
         stage(Spec((everything,)))
+
+
+def test_what_no_packet_shows_is_told_once() -> None:
+    router = evolve(
+        ROUTER,
+        forward=(Forward((Ports(443, 443),), synproxy=True),),
+        source_ports="random",
+        accept_ra=2,
+        helpers=("ftp",),
+        sysctls=(Setting("net/ipv4/ip_default_ttl", "65"),),
+        filter=evolve(ROUTER.filter, log_drops=Rate(10, "minute")),
+    )
+    told = [each.name for each in derived(router)[1]]
+    assert told == [
+        "helper ftp",
+        "log_drops",
+        "source_ports random",
+        "accept_ra 2",
+        "sysctl net.ipv4.ip_default_ttl",
+        "443/tcp, synproxy",
+    ]
 
 
 def test_target_on_the_veth_is_the_host() -> None:
