@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as Set_
 
 from nftnsr.state.difference import Add, Change, Difference, Remove
 from nftnsr.state.flows import Flows, flows_of, translates
-from nftnsr.state.model import HOST, Address, Address_, Link, Namespace, Route, Set, State
+from nftnsr.state.model import (
+    HOST,
+    Address,
+    Address_,
+    Item,
+    Link,
+    Namespace,
+    Network_,
+    Route,
+    Set,
+    State,
+)
 from nftnsr.state.operations import ForgetFlows
 
 
@@ -19,7 +31,8 @@ def forgotten(
     translate as it is translated already (its forward moved to another map, or it is with one of
     several servers that stays) may stay. Where the host is led another way, they are all that its
     tables translate, changed or not: what an undo finds half done may have misled those whose
-    elements are as they should be.
+    elements are as they should be. And they are those of what is behind no inner link any more:
+    established, they would take the default route, with private addresses.
     """
     here = [d for d in differences if d.namespace == name]
     public = _public(observed[name], observed[HOST]) if name != HOST else ()
@@ -38,6 +51,8 @@ def forgotten(
         flows += (f for each in maps for f in flows_of(each, each.elements))
     if lost := _lost(here, public):
         flows.append(Flows(lost))
+    for network in _left(here, observed[name], observed[HOST]) if name != HOST else ():
+        flows += (Flows(into=network), Flows(source=network))
     return ForgetFlows(name, tuple(dict.fromkeys(flows)), tuple(kept)) if flows else None
 
 
@@ -102,6 +117,30 @@ def _public(space: Namespace, host: Namespace) -> tuple[Address_, ...]:
     uplinks = {i.name for i in space.items if isinstance(i, Link) and _is_uplink(i, host)} - {"lo"}
     found = (i for i in space.items if isinstance(i, Address) and i.dev in uplinks)
     return tuple(dict.fromkeys(i.interface.ip for i in found))
+
+
+def _left(
+    differences: Collection[Difference], space: Namespace, host: Namespace
+) -> Iterator[Network_]:
+    """The networks that the inner links of a router lead to no longer."""
+    links = (i for i in space.items if isinstance(i, Link) and i.name != "lo")
+    inner = {link.name for link in links if not _is_uplink(link, host)}
+    come = [n for d in differences if isinstance(d, Add) and (n := _reached(d.item, None))]
+    for each in differences:
+        network = _reached(each.item, inner) if isinstance(each, Remove) else None
+        if network is not None and not any(map(network.overlaps, come)):
+            yield network
+
+
+def _reached(item: Item, devs: Set_[str] | None) -> Network_ | None:
+    """What an address or a route leads to, over one of `devs` if these are named."""
+    match item:
+        case Route(destination) if destination.prefixlen and (devs is None or item.devs & devs):
+            return destination
+        case Address(dev, interface) if not interface.is_link_local:
+            return interface.network if devs is None or dev in devs else None
+        case _:
+            return None
 
 
 def _ips(differences: Iterable[Difference], kind: type[Add | Remove]) -> frozenset[Address_]:

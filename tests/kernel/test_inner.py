@@ -196,6 +196,28 @@ def test_nobody_leaves_with_an_address_of_another_link(net: Net) -> None:
     assert not [p for p in packets if b"not mine" in p]
 
 
+def test_flow_to_a_link_that_goes_takes_no_other_way(net: Net) -> None:
+    """Established, and not translated, it would leave by the default route as it is."""
+    own = ip_address("10.43.0.2")
+    with (
+        sockets.server(net.pods, "udp", ip_address("10.43.1.2"), 7) as server,
+        sockets.client(net.mail, 4, "udp", own) as client,
+        net.internet.run(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as wire,
+    ):
+        for each in (server, client, wire):
+            each.settimeout(3)
+        client.sendto(b"there", ("10.43.1.2", 7))
+        server.sendto(b"and back", server.recvfrom(99)[1])
+        assert client.recv(99) == b"and back"
+        apply(FEWER)
+        client.sendto(b"of nobody's business", ("10.43.1.2", 7))
+        client.sendto(b"to the internet", (CLIENT, 7))
+        packets = [b""]
+        while not packets[-1].endswith(b"to the internet"):
+            packets.append(wire.recv(2000))
+    assert not [p for p in packets if own.packed in p]
+
+
 def test_second_apply_changes_nothing(theirs: Segment) -> None:
     assert apply().differences
     assert drift() == ()
