@@ -309,12 +309,12 @@ def _set(namespace: str, link: Link, stage: int) -> Iterator[Ranked]:
 
 
 def _altnames(namespace: str, wanted: Link, found: Link | None, stage: int) -> Iterator[Ranked]:
-    """Those that a link has travel with it."""
+    """Those that a link has travel with it; one that goes may be another link's from now on."""
     if wanted.altnames is None:
         return
     want, have = frozenset(wanted.altnames), frozenset((found and found.altnames) or ())
     for name in sorted(have - want):
-        yield stage, _SHAPE, op.DeleteAltname(namespace, wanted.name, name)
+        yield stage, _MAKE, op.DeleteAltname(namespace, wanted.name, name)
     for name in sorted(want - have):
         yield stage, _SHAPE, op.AddAltname(namespace, wanted.name, name)
 

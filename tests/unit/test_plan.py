@@ -297,3 +297,11 @@ def test_rules_to_the_inside_are_there_before_and_after_those_to_uplinks() -> No
     assert added == sorted(added)
     assert gone == sorted(gone, reverse=True)
     assert set(added) == set(gone) == {998, 999}
+
+
+def test_alternative_name_is_taken_from_one_link_before_another_gets_it() -> None:
+    on_lte = parse(TEXT + LTE + 'altnames = ["wan0"]', "spec.toml")
+    text = TEXT.replace("forward ", 'altnames = ["wan0"]\nforward ') + LTE + "altnames = []"
+    wanted, found = compile_spec(parse(text, "spec.toml")), compile_spec(on_lte)
+    operations = plan(difference(wanted, found, found), wanted, found)
+    assert last(operations, op.DeleteAltname) < first(operations, op.AddAltname)
