@@ -11,27 +11,13 @@ from ipaddress import IPv4Network, IPv6Network
 
 from nftnsr.compile.drops import drop
 from nftnsr.compile.families import Family, families, family, inner, outer
-from nftnsr.spec.model import Address, Blocklist, Network, Router
+from nftnsr.spec.model import NOBODYS, Address, Blocklist, Network, Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, nft_network
 
 BOGONS = "bogons"
 
 _HOOK = "type filter hook prerouting priority raw; policy accept;"
-
-# RFC 6890, without what is global in it, and the IPv4 multicast and reserved space: no host on the
-# internet has an address of these. fe80::/10 and :: are neighbours' (RFC 4861).
-_NOBODYS: dict[int, tuple[Network, ...]] = {
-    4: tuple(map(IPv4Network, (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15",
-        "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
-    ))),
-    6: tuple(map(IPv6Network, (
-        "::1/128", "::ffff:0:0/96", "100::/64", "2001:2::/48", "2001:10::/28", "2001:db8::/32",
-        "3fff::/20", "5f00::/16", "fc00::/7",
-    ))),
-}  # fmt: skip
 
 
 def sets(router: Router) -> Iterator[Set]:
@@ -69,7 +55,7 @@ def _bogons(router: Router, version: int) -> tuple[Network, ...]:
     near = [i.network for i in router.addresses if i.version == version]
     near += [IPv4Network(g) for g in router.gateways if g.version == version == 4]
     near += [IPv6Network(g) for g in router.gateways if g.version == version == 6]
-    return tuple(n for bogon in _NOBODYS[version] for n in _without(bogon, near))
+    return tuple(n for bogon in NOBODYS if bogon.version == version for n in _without(bogon, near))
 
 
 def _rules(router: Router) -> Iterator[str]:

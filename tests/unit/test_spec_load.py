@@ -159,3 +159,33 @@ def test_spec_tells_every_file_that_was_read_for_it(path: Path) -> None:
     spec = load(path)
     on = False
     assert {p for p in opened if not p.endswith((".py", ".pyc"))} == {str(path), *spec.beside}
+
+
+def test_block_list_that_makes_something_dead_is_told_with_both_lines(tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_text("45.134.26.0/24\n2a0e::/16\n")
+    spec = tmp_path / "spec.toml"
+    spec.write_text("""
+[router.a]
+uplink = "ens3"
+addresses = ["145.97.20.2/24", "2a00:1450:4001::3/64"]
+forward = [{ port = 1, from = ["45.134.26.0/25", "2a0e:1::/32"] },
+           { port = 2, from = ["45.134.26.0/23"] }]
+[router.a.filter]
+blocklists = { bad = "bad.txt" }
+input = [{ port = 3, from = ["45.134.26.9/32"] }, { port = 4, from = ["45.134.27.9/32"] }]
+egress = ["10.42.0.0/24 -> 45.134.26.0/24 443/tcp", "10.42.0.0/24 -> 45.134.0.0/16"]
+[router.a.host]
+interface = "vens3"
+addresses = ["192.168.158.2/24", "2a00:1450:4001::2/128"]
+router_addresses = ["192.168.158.1/24"]
+networks = ["10.42.0.0/24"]
+""")
+    with pytest.raises(SpecError) as caught:
+        load(spec)
+    assert [
+        (p.line, p.message.partition('block list "bad" ')[2]) for p in caught.value.problems
+    ] == [
+        (5, "holds all its sources: nobody could use it (line 8)"),
+        (9, "holds all its sources: nobody could use it (line 8)"),
+        (10, "holds 45.134.26.0/24: nothing goes there (line 8)"),
+    ]

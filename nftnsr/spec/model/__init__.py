@@ -4,7 +4,7 @@ Everything here has been parsed once, at the edge: an address is an `ipaddress` 
 port is an int, so that nothing further in has to ask again what a string may hold.
 """
 
-from .filter import Blocklist, Egress, Filter, Service
+from .filter import NOBODYS, Blocklist, Egress, Filter, Service
 from .forwards import HOST_ITSELF, Balance, Forward, Target
 from .links import (
     HOST_LINK_LOCAL,
@@ -34,6 +34,7 @@ __all__ = [
     "HOST_ITSELF",
     "HOST_LINK_LOCAL",
     "MAIN_TABLE",
+    "NOBODYS",
     "ROUTER_LINK_LOCAL",
     "Address",
     "AddressOptions",

@@ -5,15 +5,24 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Network, ip_network
+from typing import Final
 
 from ..draft import At, RouterDraft
-from ..model import Address, Blocklist, Egress, Network, Service
-from ..problems import Fault
+from ..model import NOBODYS, Address, Blocklist, Egress, Network, Service
+from ..problems import Fault, Path
 from ..words import quoted
 from .behind import Behind
 from .overlaps import bounds
 from .untranslated import ULA
 from .uplink import owned
+
+# RFC 5737, RFC 3849, RFC 9637: nobody means these, they stand for addresses in what is only shown.
+_EXAMPLES: Final = frozenset(
+    map(
+        ip_network,
+        ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
+    )
+)
 
 
 def faults(router: RouterDraft) -> Iterator[Fault]:
@@ -22,17 +31,19 @@ def faults(router: RouterDraft) -> Iterator[Fault]:
     yield from _input(router)
     yield from _egress(router)
     for blocklist in router.filter.blocklists:
-        held = _Held(blocklist.value)
+        held = _Held(blocklist.value.networks)
         yield from _needed(router, blocklist, held)
-        yield from _dead_forwards(router, blocklist, held)
+        yield from _dead(router, blocklist, held)
+    if router.filter.settings.get("bogons", False):
+        yield from _bogons(router)
 
 
 class _Held:
-    """Which addresses and networks a block list holds; a lookup costs the same for every length."""
+    """Which addresses and networks a list holds; a lookup costs the same for every length."""
 
-    def __init__(self, blocklist: Blocklist) -> None:
+    def __init__(self, networks: Sequence[Network]) -> None:
         self._ranges: dict[int, Sequence[tuple[int, int]]] = {
-            version: sorted(bounds(n) for n in blocklist.networks if n.version == version)
+            version: sorted(bounds(n) for n in networks if n.version == version)
             for version in (4, 6)
         }
 
@@ -174,10 +185,32 @@ def _needed(router: RouterDraft, blocklist: At[Blocklist], held: _Held) -> Itera
             yield Fault(blocklist.path, message, "take it out of the list", also=path)
 
 
-def _dead_forwards(router: RouterDraft, blocklist: At[Blocklist], held: _Held) -> Iterator[Fault]:
-    for item in router.forward:
-        sources = item.value.sources
-        if sources and all(source in held for source in sources):
-            name = quoted(blocklist.value.name)
+def _dead(router: RouterDraft, blocklist: At[Blocklist], held: _Held) -> Iterator[Fault]:
+    """What nobody could use, or reach, because of a list."""
+    name = quoted(blocklist.value.name)
+    for path, sources in _restricted(router):
+        if all(source in held for source in sources):
             message = f"block list {name} holds all its sources: nobody could use it"
+            yield Fault(path, message, also=blocklist.path)
+    for item in router.filter.egress:
+        if item.value.destination is not None and item.value.destination in held:
+            message = f"block list {name} holds {item.value.destination}: nothing goes there"
             yield Fault(item.path, message, also=blocklist.path)
+
+
+def _bogons(router: RouterDraft) -> Iterator[Fault]:
+    """As _dead; networks that the uplink is in are no bogons there."""
+    near = [item.value.network for item in router.addresses]
+    held = _Held([n for n in NOBODYS if n not in _EXAMPLES])
+    also = (*router.filter.path, "bogons")
+    for path, sources in _restricted(router):
+        if all(s in held and not any(_overlap(s, n) for n in near) for s in sources):
+            message = "all its sources are bogons: nobody could use it"
+            yield Fault(path, message, "leave out bogons = true", also=also)
+
+
+def _restricted(router: RouterDraft) -> Iterator[tuple[Path, Sequence[Network]]]:
+    """Forwards and ports of the router that are for some sources only."""
+    for item in (*router.forward, *(router.filter.input or ())):
+        if item.value.sources:
+            yield item.path, item.value.sources

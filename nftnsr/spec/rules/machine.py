@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_network, summarize_address_range
 
 from ..draft import At, RouterDraft
-from ..model import Address, Interface
+from ..model import Address, Interface, Network
 from ..problems import Fault
 from ..words import quoted
+from .overlaps import overlapping, stretches
+from .translations import publics
 
 
 def faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
@@ -17,6 +20,24 @@ def faults(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
     yield from _names(routers)
     yield from _uplinks(routers)
     yield from _addresses(routers)
+    yield from _translations(routers)
+
+
+def _translations(routers: Sequence[RouterDraft]) -> Iterator[Fault]:
+    """An address that stands for somebody behind one router, and is another's, too."""
+    claims: list[tuple[Network, tuple[RouterDraft, At[object]]]] = []
+    for router in routers:
+        for place, first, last in publics(router):
+            claims += [(n, (router, place)) for n in summarize_address_range(first, last)]
+        claims += [(p.value.public, (router, p)) for p in router.prefix_translation]
+        claims += [(ip_network(i.value.ip), (router, i)) for i in router.addresses]
+    for version in (4, 6):
+        mine = [claim for claim in claims if claim[0].version == version]
+        for (one, elder), (other, younger) in overlapping(stretches(mine)):
+            plain = isinstance(elder.value, Interface) and isinstance(younger.value, Interface)
+            if one is not other and not plain:  # _addresses has said it of plain ones
+                message = f"it is an address of router {quoted(one.name)}, too"
+                yield Fault(younger.path, message, "each goes to one router", also=elder.path)
 
 
 def _names(routers: Sequence[RouterDraft]) -> Iterator[Fault]:

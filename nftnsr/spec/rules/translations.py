@@ -35,7 +35,7 @@ def _nobody_answers(router: RouterDraft) -> Iterator[Fault]:
     One outside of all its prefixes is one that the provider routes to the router.
     """
     own = {item.value.ip for item in router.addresses}
-    for place, first, last in _publics(router):
+    for place, first, last in publics(router):
         for item in router.addresses:
             net = item.value.network
             if net.version != first.version or last < net[0] or first > net[-1]:  # type: ignore[operator]
@@ -50,7 +50,7 @@ def _nobody_answers(router: RouterDraft) -> Iterator[Fault]:
                 break
 
 
-def _publics(router: RouterDraft) -> Iterator[tuple[Place, Address, Address]]:
+def publics(router: RouterDraft) -> Iterator[tuple[Place, Address, Address]]:
     for pair in router.one_to_one:
         yield pair, pair.value.public, pair.value.public
     for each in router.snat:
@@ -129,6 +129,11 @@ def _shared(router: RouterDraft) -> Iterator[Fault]:
                 message = f"address {address} is translated one to one"
                 hint = "only its own host leaves with it"
                 yield Fault(each.path, message, hint, also=pair.path)
+    for each in router.snat:
+        for pair in router.one_to_one:
+            if each.value.network == ip_network(pair.value.inner):
+                message = f"it is of no use: {pair.value.inner} leaves as {pair.value.public}"
+                yield Fault(each.path, message, "leave one of them out", also=pair.path)
 
 
 def _sources(router: RouterDraft) -> Iterator[Fault]:
@@ -156,6 +161,15 @@ def _prefixes(router: RouterDraft) -> Iterator[Fault]:
                 hint = "it must be one that the provider routes to the router, with nobody in it"
                 yield Fault(pair.path, message, hint, also=item.path)
                 break
+        for place, first, last in publics(router):
+            if any(pair.value.public.overlaps(n) for n in summarize_address_range(first, last)):
+                message = f"{_range(first, last)} is in prefix {pair.value.public}"
+                hint = "that stands for others: name an address outside of it"
+                yield Fault(place.path, message, hint, also=pair.path)
+
+
+def _range(first: Address, last: Address) -> str:
+    return f"{first}" if first == last else f"{first}-{last}"
 
 
 def _held(router: RouterDraft) -> Iterator[tuple[Network, Place]]:
@@ -180,10 +194,15 @@ def _not_behind(router: RouterDraft) -> Iterator[Fault]:
         elif inner not in behind:
             message = f"{inner} is not behind {behind.whom}"
             yield Fault(pair.path, message, f"add its network to `networks` of {behind.of}")
-    for place, first, last in _publics(router):
-        if any(behind.overlaps(network) for network in summarize_address_range(first, last)):
-            message = f"{first if first == last else f'{first}-{last}'} is behind {behind.whom}"
-            yield Fault(place.path, message, "name an address that is the router's outside")
+    for place, first, last in publics(router):
+        networks: tuple[Network, ...] = tuple(summarize_address_range(first, last))
+        if any(behind.overlaps(network) for network in networks):
+            message = f"{_range(first, last)} is behind {behind.whom}"
+            hint = "name an address that is the router's outside"
+            inside = (item for net, item in _held(router) if any(net.overlaps(n) for n in networks))
+            first_there = next((i for i in inside if i.path[4:5] == ("networks",)), None)
+            also = None if first_there is None else first_there.path
+            yield Fault(place.path, message, hint, also=also)
     for each in (*router.snat, *router.prefix_translation):
         network = _inner(each.value)
         if not behind.overlaps(network):

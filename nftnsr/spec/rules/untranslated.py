@@ -9,6 +9,7 @@ from typing import Final
 from ..draft import At, RouterDraft
 from ..model import Address, Forward
 from ..problems import Fault
+from ..words import quoted
 from .forwards import targets
 
 ULA: Final = IPv6Network("fc00::/7")
@@ -61,7 +62,21 @@ def _open_already(router: RouterDraft, item: At[Forward]) -> Iterator[Fault]:
     if settings.get("inbound_ipv6", "open") == "open" and all(a in (None, *own) for a in named):
         message = "it is open already: the host's own IPv6 addresses are"
         yield Fault(item.path, message, 'write inbound_ipv6 = "forwards", or leave it out')
+    for other in router.forward:
+        # Where IPv6 is closed, such a forward opens the host's own addresses as well.
+        same = other.value.nat and other.value.to_host and not other.value.addresses
+        anybody = same and not other.value.sources and all(a in (None, *own) for a in named)
+        if anybody and _covers(other.value, item.value):
+            message = f"it is open already, by forward {quoted(other.value.service)}"
+            yield Fault(item.path, message, "leave it out", also=other.path)
     for network in router.filter.inbound:
         if any(a is not None and a in network.value for a in named):
             message = f"it is open already: all of {network.value} is"
             yield Fault(item.path, message, "leave one of them out", also=network.path)
+
+
+def _covers(one: Forward, other: Forward) -> bool:
+    """Whether all that `other` opens is open by `one`."""
+    return set(other.protocols) <= set(one.protocols) and all(
+        any(a.first <= b.first and b.last <= a.last for a in one.ports) for b in other.ports
+    )
