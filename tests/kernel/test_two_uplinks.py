@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from ipaddress import ip_address, ip_network
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
@@ -288,6 +288,36 @@ def test_second_uplink_comes_and_goes_and_the_first_stays(net: Net) -> None:
     assert_same(everything(), alone)
     down(net.machine)
     assert_same(everything(), before)
+
+
+def test_uplinks_change_places(net: Net) -> None:
+    """What is the first one's is in the same tables, rules and marks as what was."""
+    net.apply()
+    spec = parse(text(), "two.toml")
+    (router,) = spec.routers
+    first, lte = router.uplinks
+    turned = (
+        evolve(lte, name="", metric=0, mark=first.mark, networks=()),
+        evolve(first, name="line", metric=50, mark=0x77),
+    )
+    apply_spec(net.machine, Spec((evolve(router, uplinks=turned),)))
+    assert net.seen(HOST) == net.seen("10.42.0.1", "tcp") == LTE
+    server = net.serve(HOST, 2222)
+    assert [net.asks(CLIENT, ip, 2222, server) for ip in (LINE, LTE)] == [CLIENT] * 2
+    assert net.seen("10.42.0.5") == "1.2.3.5"
+    net.apply()
+    assert net.seen(HOST) == LINE
+    assert net.differences() == ()
+
+
+def test_routes_of_an_uplink_that_was_set_down_come_back(net: Net) -> None:
+    net.apply()
+    sh("ip -n wan link set ens4 down; ip -n wan link set ens4 up")
+    assert net.differences() != ()
+    net.apply()
+    assert net.differences() == ()
+    assert net.seen("10.43.0.1") == LTE
+    assert net.seen(HOST6_LTE, far=CLIENT6) == HOST6_LTE
 
 
 def test_connections_over_both_uplinks_survive_apply_and_down(net: Net) -> None:

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from nftnsr.compile import compile_host, compile_router, compile_spec
 from nftnsr.compile.sources import seen_as
+from nftnsr.compile.uplinks import leaves_by, sources
 from nftnsr.spec import parse
 from nftnsr.spec.forwards import short
 from nftnsr.spec.model import (
@@ -25,6 +26,7 @@ from nftnsr.spec.model import (
     Router,
     SourceNat,
     Spec,
+    StaticRoute,
     Target,
     Uplink,
 )
@@ -808,3 +810,75 @@ def test_what_is_not_of_ours_in_somebody_elses_namespace_never_goes() -> None:
     made = difference(compile_spec(Spec((TWO_LINKS,))), gone)
     assert AddNamespace("wan") in made
     assert AddNamespace("mail") not in made
+
+
+# -- several uplinks -----------------------------------------------------------------------
+
+LTE = Uplink(
+    dev="ens4",
+    addresses=(ip_interface("198.51.100.7/24"), ip_interface("2001:db8:2::3/64")),
+    gateways=(ip_address("198.51.100.1"), ip_address("fe80::1")),
+    name="lte",
+    metric=200,
+    mark=0x2,
+    networks=(ip_network("10.43.0.0/24"),),
+)
+TWO_WAYS = evolve(ONE, uplinks=(*ONE.uplinks, LTE))
+
+
+def table_of(router: Router, number: int) -> set[str]:
+    found = (i for i in compile_router(router).items if isinstance(i, Route))
+    return {f"{i.destination} {i.hops[0].dev}" for i in found if i.table == number}
+
+
+def test_own_table_of_an_uplink_has_what_the_main_one_has_over_it() -> None:
+    static = StaticRoute(ip_network("10.9.0.0/16"), ip_address("198.51.100.9"))
+    router = evolve(TWO_WAYS, routes=(static, StaticRoute(ip_network("10.8.0.0/16"), dev="vens3")))
+    assert table_of(router, 1200) == {
+        "0.0.0.0/0 ens4", "::/0 ens4", "198.51.100.0/24 ens4", "2001:db8:2::/64 ens4",
+        "10.9.0.0/16 ens4",
+    }  # fmt: skip
+    assert table_of(router, 1000) == {
+        "0.0.0.0/0 ens3", "::/0 ens3", "192.0.2.0/24 ens3", "2001:db8:1:2::/64 ens3",
+    }  # fmt: skip
+
+
+def test_default_routes_have_the_metric_of_their_uplink() -> None:
+    """IPv6 counts from 1024 on, which is what a route has that says none."""
+    found = {
+        (i.destination.version, i.hops[0].dev): i.metric
+        for i in compile_router(TWO_WAYS).items
+        if isinstance(i, Route) and i.destination.prefixlen == 0 and i.table == 254
+    }
+    assert found == {(4, "ens3"): 0, (6, "ens3"): 1024, (4, "ens4"): 200, (6, "ens4"): 1224}
+
+
+def test_public_address_of_an_uplink_decides_by_which_its_inner_host_leaves() -> None:
+    pair = OneToOne(ip_address("198.51.100.8"), ip_address("10.42.0.9"))
+    pool = SourceNat(ip_network("10.44.0.0/24"), *[ip_address("198.51.100.7")] * 2)
+    far = ip_interface("2001:db8:2::2/128")
+    host = evolve(TWO_WAYS.host, addresses=(*TWO_WAYS.host.addresses, far))
+    router = evolve(TWO_WAYS, one_to_one=(PAIR, pair), snat=(pool,), host=host)
+    inner = ("10.43.0.0/24", "10.42.0.9/32", "10.44.0.0/24", "2001:db8:2::2/128")
+    assert sources(router, LTE) == tuple(map(ip_network, inner))
+    assert [leaves_by(router, ip_address(ip)).dev for ip in ("10.42.0.10", "10.42.0.9")] == [
+        "ens3", "ens4",
+    ]  # fmt: skip
+    found = sets(router)
+    assert found["one_to_one_out_ipv4"] == {"10.42.0.10 : 192.0.2.11"}
+    assert found["one_to_one_out_ipv4_lte"] == {"10.42.0.9 : 198.51.100.8"}
+    assert found["snat_ipv4_lte"] == {"10.44.0.0/24 : 198.51.100.7/32"}
+    both = 'oifname { "ens3", "ens4" }'
+    assert rules(router, "postrouting")[:4] == (
+        'oifname "ens3" snat ip to ip saddr map @one_to_one_out_ipv4',
+        'oifname "ens4" snat ip to ip saddr map @one_to_one_out_ipv4_lte',
+        'oifname "ens4" snat ip to ip saddr map @snat_ipv4_lte',
+        f"{both} meta nfproto ipv4 masquerade",
+    )
+
+
+def test_uplink_without_ipv6_has_none() -> None:
+    only4 = evolve(LTE, addresses=LTE.addresses[:1], gateways=LTE.gateways[:1])
+    found = settings(compile_router(evolve(TWO_WAYS, uplinks=(*ONE.uplinks, only4))))
+    disabled = [found[f"net/ipv6/conf/{dev}/disable_ipv6"] for dev in ("ens3", "ens4", "vens3")]
+    assert disabled == ["0", "1", "0"]

@@ -92,3 +92,15 @@ def test_host_is_reached_over_further_links_to_it_and_not_over_others() -> None:
         forward = '"22/tcp -> 10.45.0.2"'
         described = router(forward, more=more.format("near", namespace))
         assert reaches_host(described, CLIENT, PUBLIC, 22) is reaches
+
+
+def test_address_of_a_further_uplink_leads_where_the_first_ones_does() -> None:
+    lte = """
+        [router.r.uplinks.lte]
+        uplink = "eth1"
+        addresses = ["203.0.114.7/24"]
+    """
+    other = ip_address("203.0.114.7")
+    assert reaches_host(router('"22/tcp"', more=lte), CLIENT, other, 22)
+    assert not reaches_host(router('"198.51.100.4:22/tcp"', more=lte), CLIENT, other, 22)
+    assert reaches_host(router('"203.0.114.7:22/tcp"', more=lte), CLIENT, other, 22)
