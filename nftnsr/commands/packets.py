@@ -27,7 +27,7 @@ def add_question(parser: ArgumentParser) -> None:
         help="8080/tcp, 53/udp, 5060/sctp; or icmp for an echo request",
     )  # fmt: skip
     parser.add_argument(
-        "--source-port", type=_number, default=40000, metavar="PORT", help="(40000)"
+        "--source-port", type=_number, metavar="PORT", help="from which port (40000)"
     )
     parser.add_argument(
         "--live", action="store_true",

@@ -10,6 +10,7 @@ from nftnsr.explain import Explanation
 from nftnsr.report.trace import trace_json, trace_text
 from nftnsr.spec.model import Address, Router, Spec
 from nftnsr.trace import Question, Trace, Unanswerable, Way, trace
+from nftnsr.trace.question import SOURCE_PORT
 
 
 def run(options: Options, console: Console) -> int:
@@ -43,7 +44,7 @@ def _live(spec: Spec, found: Trace) -> Way:
 def _question(options: Options) -> Question:
     protocol, port = options.port
     return Question(
-        options.to, protocol, port, options.source, options.source_port,
+        options.to, protocol, port, options.source, options.source_port or SOURCE_PORT,
         from_host=options.from_host, from_network=options.from_network, by=options.by,
     )  # fmt: skip
 

@@ -113,8 +113,12 @@ class Fib:
             and each[0].destination.version == to.version
             and to in each[0].destination
         ]  # fmt: skip
-        rank = lambda each: (-each[0].destination.prefixlen, each[0].metric)  # noqa: E731
-        return min(found, key=rank, default=None)
+        return min(found, key=_rank, default=None)
+
+
+def _rank(found: tuple[Route, Address | None]) -> tuple[int, int]:
+    route, _ = found
+    return -route.destination.prefixlen, route.metric
 
 
 def _applies(rule: PolicyRule, to: Address_, of: Address_, iif: str, mark: int) -> bool:

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Network
-
 from attrs import frozen
 
 from nftnsr.state.model import Address, Address_, Namespace
 from nftnsr.trace.packet import Packet
-
-# The default labels of net/ipv6/addrlabel.c (RFC 6724, section 2.1), the narrower first.
-_LABELS = tuple(
-    (IPv6Network(prefix), label)
-    for prefix, label in (
-        ("::1/128", 0), ("::/96", 3), ("::ffff:0:0/96", 4), ("2001:10::/28", 7),
-        ("2001::/32", 6), ("fec0::/10", 11), ("2002::/16", 2), ("3ffe::/16", 12),
-        ("fc00::/7", 5), ("::/0", 1),
-    )
-)  # fmt: skip
 
 
 @frozen
@@ -55,16 +43,13 @@ class Sources:
 
 
 def _preference(address: Address, dev: str, to: Address_) -> tuple[int, ...]:
+    """Its rules 1, 3, 5 and 8; labels (6) prefer none that the longest common prefix would not, of
+    the addresses that the internet has today."""
     ip = address.interface.ip
     common = 128 - (int(ip) ^ int(to)).bit_length()
     return (
-        int(ip == to),  # rule 1
-        int(not address.deprecated),  # rule 3
-        int(address.dev == dev),  # rule 5
-        int(_label(ip) == _label(to)),  # rule 6
-        min(common, address.interface.network.prefixlen),  # rule 8
+        int(ip == to),
+        int(not address.deprecated),
+        int(address.dev == dev),
+        min(common, address.interface.network.prefixlen),
     )
-
-
-def _label(address: Address_) -> int:
-    return next(label for prefix, label in _LABELS if address in prefix)

@@ -32,10 +32,6 @@ class Span:
             return False
         return self.first <= value <= self.last  # type: ignore[operator]
 
-    @property
-    def single(self) -> bool:
-        return self.first == self.last
-
 
 def span(text: str) -> Span:
     """Values as nft writes them: `443`, `80-90`, `tcp`, `10.0.0.0/8`, `1.2.3.4-1.2.3.9`, `"lo"`."""
