@@ -69,7 +69,9 @@ def far_routes(router: Router, link: Inner) -> Iterator[Route]:
         via: Address | None = link.router_link_local if each.version == 6 else None
         if each.version == 4 and side.router:
             via = side.router[0].ip
-        if side.far and via is not None:
+        # Over IPv6 who has no address of his own sends on what comes from behind him all the same.
+        sends = side.inside if each.version == 6 else side.far
+        if sends and via is not None:
             hop = _hop(link.interface, via, side.far)
             yield evolve(_route(_DEFAULT[each.version], hop), table=table)
 

@@ -136,7 +136,10 @@ def _on_the_segment(scene: Scene, segment: Segment, family: Family) -> Iterator[
         if near is not None and segment.has_gateway(family.version):
             yield from _reach(segment, "out", origin, _quiet_servers(scene, near), Arrives(seen))
         for gateway in segment.uplink.gateways:
-            if gateway.version == family.version and not gateway.is_link_local:
+            if gateway.version != family.version or gateway.is_link_local:
+                continue
+            # One that is not on its link is looked for by the first uplink, as anybody is.
+            if segment.on_link(gateway) or segment.uplink == segment.router.uplinks[0]:
                 yield _echo(segment, origin, gateway)
 
 

@@ -246,7 +246,9 @@ def _routed(segment: Segment) -> Iterator[tuple[Network, IP]]:
         if family.version == 4 and router.masquerade and not exempt:
             continue
         for network in family.inside:
-            if not is_ula(network) and segment.owns(network[0]) and not segment.on_link(network[0]):
+            if is_ula(network) or not segment.carries(network[0]):
+                continue
+            if not segment.on_link(network[0]):
                 yield network, via
 
 
@@ -257,7 +259,7 @@ def _belongs_to(segment: Segment) -> list[Network]:
     own = {single(ip) for ip in singles if not ip.is_link_local}
     networks = (n for link in segment.router.links for n in link.networks)
     inner = {n for n in networks if n.version == 6 and not is_ula(n)}
-    inner = {n for n in inner if segment.owns(n[0])}
+    inner = {n for n in inner if segment.carries(n[0])}
     return sorted(own | inner | {n for n, _ in _routed(segment)}, key=str)
 
 

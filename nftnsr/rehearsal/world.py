@@ -186,8 +186,11 @@ class World:
         gateway = self._open(segment.gateway, forwarding=True)
         neighbour = self._open(segment.neighbour, forwarding=False)
         self._plug(segment.uplink_wire, self.host, gateway)
-        if self._live is not None and (link := self._live.link(segment.uplink_wire.near.link)):
-            gateway.run(_set_mtu, segment.uplink_wire.far.link, link.mtu)
+        there = None if self._live is None else self._live.link(segment.uplink_wire.near.link)
+        mtu = segment.uplink.mtu if there is None else there.mtu
+        # A segment has one MTU: veth drops what is larger than the other end's.
+        if mtu is not None:
+            gateway.run(_set_mtu, segment.uplink_wire.far.link, mtu)
         self._plug(segment.wan_wire, gateway, self.internet)
         self._plug(segment.neighbour_wire, neighbour, gateway)
         if self.scene.clamps:

@@ -22,6 +22,7 @@ from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.namespaces import Room
 from nftnsr.rehearsal import Result, World, probe, rehearse
 from nftnsr.rehearsal.rehearse import Apply
+from nftnsr.spec import parse
 from nftnsr.spec.model import Forward, Inner, Ports, Router, Spec, Target, Uplink
 from nftnsr.transaction.apply import apply_spec
 
@@ -175,6 +176,33 @@ def test_router_that_keeps_its_promises_passes(twin: Room, spec: Spec, apply: Ap
 
 def test_rehearsal_of_the_article_is_fine() -> None:
     assert rehearse(ARTICLE, recipe).ok
+
+
+ODD = """
+[router.ens3]
+uplink    = "ens3"
+addresses = ["1.2.3.4/24", "2123:2134:abc:ddd::3/64"]
+gateways  = ["1.2.3.1", "fe80::1"]
+no_nat    = ["10.8.0.0/24"]
+[router.ens3.uplinks.lte]
+uplink    = "ens4"
+addresses = ["198.51.100.7/32"]
+gateways  = ["172.31.1.1"]
+networks  = ["10.43.0.0/24"]
+mtu       = 1400
+[router.ens3.host]
+interface        = "vens3"
+addresses        = ["192.168.158.2/24"]
+router_addresses = ["192.168.158.1/24"]
+networks         = ["10.42.0.0/24", "10.43.0.0/24", "2001:db8:42::/64"]
+"""
+
+
+def test_narrow_uplink_without_a_neighbour_and_ipv6_behind_a_host_without_any_are_fine() -> None:
+    found = rehearse(parse(ODD, "odd.toml"), nftnsr)
+    assert [(r.name, r.seen) for r in found.failed] == []
+    seen = {r.name.split(" from ")[0] for r in found.results if r.kind == "out"}
+    assert any(name.startswith("10.8.0.") for name in seen)
 
 
 def test_nothing_works_where_nothing_is_applied(twin: Room) -> None:
