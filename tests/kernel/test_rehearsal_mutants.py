@@ -58,7 +58,6 @@ SAFE = {
     r"lab: sysctl net/ipv6/": "it has no IPv6",
     r"hardened: dropped: limit rate": "it writes a log",
     r"hardened: bogons_ipv4: (0\.0\.0\.0/8|224\.0\.0\.0/3)": "no socket has such a source",
-    r"hardened: mss: ": "nobody looks at the size of segments here",
     r"lab: (helpers: |forward_ipv4: sctp)": "told as untried",
     r"lab: (synproxy_ipv4|untracked): ": "who answers first, no client can see",
 }
