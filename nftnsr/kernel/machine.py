@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import ParamSpec, TypeVar, assert_never
+from collections.abc import Callable, Collection, Mapping
+from typing import ParamSpec, TypeVar
 
 from attrs import define, evolve, field
 
-from nftnsr.kernel import conntrack, namespaces, nftables, sockets, sysctl
+from nftnsr.kernel import conntrack, namespaces, sockets, sysctl
 from nftnsr.kernel.errors import KernelError
 from nftnsr.kernel.identity import (
     Identity,
@@ -19,6 +19,7 @@ from nftnsr.kernel.identity import (
 )
 from nftnsr.kernel.managers import Manager, managers
 from nftnsr.kernel.messages import Message, link, lower
+from nftnsr.kernel.performing import perform
 from nftnsr.kernel.rooms import Furniture, Rooms
 from nftnsr.kernel.rtnetlink import Rtnetlink, see_carrier
 from nftnsr.kernel.scope import Scope
@@ -29,14 +30,11 @@ from nftnsr.state.model import (
     HOST,
     OURS,
     Address_,
-    Item,
     Link,
     Namespace,
     Neighbour,
-    PolicyRule,
     Route,
     State,
-    Sysctl,
 )
 from nftnsr.state.operations import Operation
 from nftnsr.state.ruleset import Counter
@@ -158,49 +156,6 @@ class Machine:
 
         return self._rooms.find(name, is_it)
 
-    def normal_form(self, wanted: State) -> State:
-        """`wanted` in the words in which this kernel answers; its rulesets are proved to load."""
-        return State({n: self._normal(n, space) for n, space in wanted.namespaces.items()})
-
-    def refused(self, settings: Iterable[Sysctl]) -> tuple[tuple[Sysctl, str], ...]:
-        """Settings that a new namespace does not take, with the reasons: tried in a scratch one."""
-        with namespaces.Room.scratch() as room:
-            return room.run(lambda: tuple(sysctl.trial(settings)))
-
-    def usual(self, paths: Iterable[str]) -> tuple[Sysctl, ...]:
-        """What these settings are in a new namespace."""
-        with namespaces.Room.scratch() as room:
-            return room.run(lambda: tuple(sysctl.usual(paths)))
-
-    def _usual_rules(self) -> tuple[PolicyRule, ...]:
-        """The rules of a new namespace: without them its tables are not looked into."""
-
-        def read() -> tuple[PolicyRule, ...]:
-            rtnetlink = Rtnetlink()
-            try:
-                return tuple(rule for rule in rtnetlink.rules() if rule.by_kernel)
-            finally:
-                rtnetlink.close()
-
-        with namespaces.Room.scratch() as room:
-            return room.run(read)
-
-    def cannot_make(self, link: Link) -> str | None:
-        """Why this kernel makes no such link upon another, tried in a scratch namespace."""
-
-        def attempt() -> str | None:
-            rtnetlink = Rtnetlink()
-            try:
-                rtnetlink.try_lower(link)
-            except KernelError as error:
-                return str(error)
-            finally:
-                rtnetlink.close()
-            return None
-
-        with namespaces.Room.scratch() as room:
-            return room.run(attempt)
-
     def is_ours(self, namespace: str) -> bool:
         """Whether a namespace of this name exists and bears nftnsr's mark."""
         return self._rooms.exists(namespace) and _is_ours(self._rooms.run(namespace, _links))
@@ -286,14 +241,6 @@ class Machine:
         there = self._rooms.run(namespace, read)
         return tuple(r for r in there if r.place in places and not r.devs & set(devs))
 
-    def _normal(self, name: str, space: Namespace) -> Namespace:
-        own = name != HOST and not space.foreign
-        items = (*space.items, *self._usual_rules()) if own else space.items
-        if not sysctl.has_ipv6():
-            # A kernel without IPv6 needs none of it switched off.
-            items = tuple(i for i in items if not _speaks_of_ipv6(i))
-        return evolve(space, items=items).with_ruleset(nftables.normal_form(space.ruleset))
-
     def _namespace(
         self, name: str, scope: Scope, links: Mapping[str, Message], peers: Mapping[Place, Place]
     ) -> Namespace:
@@ -348,53 +295,10 @@ class Machine:
             case op.ForgetFlows(name, flows, kept):
                 self._rooms.run(name, lambda _: conntrack.forget(flows, kept))
             case _:
-                self._rtnl(operation.namespace, lambda r: _perform(r, operation))
+                self._rtnl(operation.namespace, lambda r: perform(r, operation))
 
     def _rtnl(self, name: str, function: Callable[[Rtnetlink], T]) -> T:
         return self._rooms.run(name, lambda furniture: function(furniture.rtnetlink))
-
-
-_RtnetlinkOperation = (
-    op.DeleteLink | op.RenameLink | op.SetLink | op.SetMaster | op.AddAltname | op.DeleteAltname
-    | op.SetUp | op.AddAddress | op.DeleteAddress | op.AddRoute | op.DeleteRoute | op.AddRule
-    | op.DeleteRule | op.AddNeighbour | op.DeleteNeighbour
-)  # fmt: skip
-
-
-def _perform(rtnetlink: Rtnetlink, operation: _RtnetlinkOperation) -> None:
-    match operation:
-        case op.DeleteLink(_, name):
-            rtnetlink.delete_link(name)
-        case op.RenameLink(_, name, new):
-            rtnetlink.rename_link(name, new)
-        case op.SetLink(_, link):
-            rtnetlink.set_link(link)
-        case op.AddAltname(_, dev, name):
-            rtnetlink.add_altname(dev, name)
-        case op.DeleteAltname(_, dev, name):
-            rtnetlink.delete_altname(dev, name)
-        case op.SetMaster(_, name, master):
-            rtnetlink.set_master(name, master)
-        case op.SetUp(_, name, up):
-            rtnetlink.set_up(name, up=up)
-        case op.AddAddress(_, address):
-            rtnetlink.add_address(address)
-        case op.DeleteAddress(_, address):
-            rtnetlink.delete_address(address)
-        case op.AddRoute(_, route):
-            rtnetlink.add_route(route)
-        case op.DeleteRoute(_, route):
-            rtnetlink.delete_route(route)
-        case op.AddRule(_, rule):
-            rtnetlink.add_rule(rule)
-        case op.DeleteRule(_, rule):
-            rtnetlink.delete_rule(rule)
-        case op.AddNeighbour(_, neighbour):
-            rtnetlink.add_neighbour(neighbour)
-        case op.DeleteNeighbour(_, neighbour):
-            rtnetlink.delete_neighbour(neighbour)
-        case _:
-            assert_never(operation)
 
 
 def _furnish() -> None:
@@ -423,7 +327,3 @@ def _upon(
         return found
     links = (i for i in found.items if isinstance(i, Link) and i.name in made)
     return found.plus(evolve(i, lower=lower(messages[i.name], parents)) for i in links)
-
-
-def _speaks_of_ipv6(item: Item) -> bool:
-    return isinstance(item, Sysctl) and item.path.startswith("net/ipv6/")

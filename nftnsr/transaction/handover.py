@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nftnsr.compile import handover
+from nftnsr.kernel import scratch
 from nftnsr.kernel.machine import Machine
 from nftnsr.spec.model import Router
 from nftnsr.state.flows import Flow
@@ -14,7 +15,7 @@ from nftnsr.transaction.records import Record
 
 def applied(machine: Machine, router: Router, found: State) -> State:
     """For those with an uplink's address, and those that an earlier handover kept."""
-    return machine.normal_form(handover.applied(router, tuple(_open(machine, router, found))))
+    return scratch.normal_form(handover.applied(router, tuple(_open(machine, router, found))))
 
 
 def as_found(_: Machine, router: Router, found: State) -> State:
@@ -28,7 +29,7 @@ def returned(machine: Machine, record: Record, found: State) -> State:
     flows = tuple(_translated(machine, record, found))
     if not uplinks or not flows:
         return State({})
-    return machine.normal_form(handover.returned(record.router, uplinks, flows))
+    return scratch.normal_form(handover.returned(record.router, uplinks, flows))
 
 
 def _open(machine: Machine, router: Router, found: State) -> Iterator[Flow]:

@@ -11,6 +11,7 @@ from nftnsr.compile import compile_spec
 from nftnsr.compile.addressing import router_links
 from nftnsr.compile.handover import places
 from nftnsr.compile.sysctl import router_sysctls
+from nftnsr.kernel import scratch
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.scope import Scope
 from nftnsr.spec.model import Router, Spec
@@ -49,7 +50,7 @@ def _intent(
     scope = _scope(State.union((compiled, *map(places, spec.routers))), kept.values())
     scope = evolve(scope, remembered=frozenset(n for n, record in kept.items() if record))
     found = observe(machine, scope)
-    compiled = machine.normal_form(compiled)
+    compiled = scratch.normal_form(compiled)
     shapes = {r.name: memory.shapes(r, kept[r.name], found) for r in spec.routers}
     changes = {
         r.name: Change.of(r, kept[r.name], found, compiled[HOST], shapes[r.name])
@@ -58,7 +59,7 @@ def _intent(
     released = memory.only_host(tuple(i for change in changes.values() for i in change.released))
     handovers = (handed(machine, r, found) for r in spec.routers)
     shaped = (memory.shaped(compiled, r, shapes[r.name]) for r in spec.routers)
-    resets = (_reset(machine, router, kept[router.name]) for router in spec.routers)
+    resets = (_reset(router, kept[router.name]) for router in spec.routers)
     wanted = State.union((compiled, *shaped, *resets, released, *handovers))
     ours = State.union(r.applied for r in kept.values() if r is not None)
     ours = State.union((ours, _foreign(spec, wanted, found, ours)))
@@ -77,7 +78,7 @@ def _foreign(spec: Spec, wanted: State, found: State, ours: State) -> State:
     return State({name: Namespace(tuple(items)) for name, items in taken.items()})
 
 
-def _reset(machine: Machine, router: Router, record: Record | None) -> State:
+def _reset(router: Router, record: Record | None) -> State:
     """The settings that the last spec said, and this one leaves as they are new."""
     if record is None:
         return State({})
@@ -86,7 +87,7 @@ def _reset(machine: Machine, router: Router, record: Record | None) -> State:
     said = (i for i in record.applied[router.name].items if isinstance(i, Sysctl))
     lasting = {i.path for i in said if not any(on(i, dev) for dev in gone)}
     unsaid = sorted(lasting - {each.path for each in router_sysctls(router)})
-    settings = machine.usual(unsaid) if unsaid else ()
+    settings = scratch.usual(unsaid) if unsaid else ()
     return State({router.name: Namespace(tuple(settings))})
 
 

@@ -7,6 +7,7 @@ from shlex import quote
 
 from attrs import frozen
 
+from nftnsr.kernel import scratch
 from nftnsr.kernel.machine import Machine
 from nftnsr.kernel.modules import missing_translator
 from nftnsr.report.words import namespace_words, sysctl_name
@@ -45,7 +46,7 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
             foreign=True,
         )
         return
-    yield from _settings(machine, router)
+    yield from _settings(router)
     yield from _helpers(router)
     for uplink in router.uplinks:
         if uplink.made is not None:
@@ -65,10 +66,10 @@ def _router(machine: Machine, router: Router, wanted: State, found: State) -> It
     yield from _taken(machine, router, name, wanted, found)
 
 
-def _settings(machine: Machine, router: Router) -> Iterator[Obstacle]:
+def _settings(router: Router) -> Iterator[Obstacle]:
     """Settings that this kernel does not take; those that are implied, every kernel has."""
     said = tuple(Sysctl(each.path, each.value) for each in router.sysctls)
-    for setting, reason in machine.refused(said) if said else ():
+    for setting, reason in scratch.refused(said) if said else ():
         what = f"sysctl {sysctl_name(setting.path)} = {setting.value}"
         yield Obstacle(
             f'router "{router.name}": {what}: {reason}',
@@ -115,7 +116,7 @@ def _unmakeable(
     elif made.bridge is not None and not machine.is_bridge(on):
         yield Obstacle(f'router "{router.name}": interface {on} is no bridge', "name a bridge")
     link = wanted[router.name].link(made.name)
-    if link is not None and link.lower is not None and (reason := machine.cannot_make(link)):
+    if link is not None and link.lower is not None and (reason := scratch.cannot_make(link)):
         hint = "load its module, or choose another kind of uplink: macvlan, or veth into a bridge"
         yield Obstacle(f'router "{router.name}": {reason}', hint)
 
