@@ -121,11 +121,39 @@ def sources(router: Router, uplink: Uplink) -> tuple[Network, ...]:
 def leaves_by(router: Router, source: Address) -> Uplink:
     """The uplink that a new connection of `source` takes while all have a carrier."""
     version = source.version
+    if (sent := _sent_by_a_rule(router, source)) is not None:
+        return sent
     for uplink in router.uplinks:
         if any(source in n for n in sources(router, uplink) if n.version == version):
             return uplink
     ways = (u for u in router.uplinks if any(g.version == version for g in u.gateways))
     return next(ways, router.uplinks[0])
+
+
+def _sent_by_a_rule(router: Router, source: Address) -> Uplink | None:
+    """The uplink to which a rule of the spec sends all that comes from `source`."""
+    numbered = enumerate(router.rules, _FIRST_PRIORITY)
+    for _, rule in sorted(numbered, key=lambda each: (each[1].priority or each[0], each[0])):
+        if rule.source is None or rule.source.version != source.version:
+            continue
+        narrow = any(part is not None for part in (rule.destination, rule.mark, rule.iif, rule.oif))
+        if source in rule.source and rule.type == "unicast" and not narrow:
+            found = _of_table(router, rule.table, source.version)
+            if found is not None:
+                return found
+    return None
+
+
+def _of_table(router: Router, table: int, version: int) -> Uplink | None:
+    """The uplink that the default route of a table leads over."""
+    for uplink in router.uplinks if several(router) else ():
+        if uplink.table == table and any(g.version == version for g in uplink.gateways):
+            return uplink
+    for route in router.routes:
+        whole = route.destination.version == version and route.destination.prefixlen == 0
+        if route.table == table and whole and route.via is not None:
+            return router.uplink_on(route.dev or router.link_to(route.via) or "")
+    return None
 
 
 def _connected(uplink: Uplink, network: Network) -> Route:

@@ -638,6 +638,35 @@ def test_unique_local_network_may_not_leave_by_the_uplink() -> None:
     assert out[1].endswith("ip6 saddr { 2001:db8:1:2::2, 2001:db8:7::/64 } accept")
 
 
+def test_rule_of_the_spec_says_by_which_uplink_somebody_leaves() -> None:
+    text = """
+    [router.wan]
+    uplink = "ens3"
+    addresses = ["1.2.3.4/24"]
+    gateways = ["1.2.3.1"]
+    routes = ["0.0.0.0/0 via 5.6.7.9 table 77"]
+    rules = ["from 10.42.0.0/25 lookup 1100", "from 10.42.0.200/32 to 9.9.9.9 lookup 1100",
+             "from 10.42.0.201/32 lookup 77", "from 10.43.0.9/32 lookup 1000"]
+    [router.wan.uplinks.lte]
+    uplink = "ens4"
+    addresses = ["5.6.7.8/24"]
+    gateways = ["5.6.7.1"]
+    networks = ["10.43.0.0/24"]
+    [router.wan.host]
+    interface = "vwan"
+    addresses = ["192.168.158.2/24"]
+    router_addresses = ["192.168.158.1/24"]
+    networks = ["10.42.0.0/24", "10.43.0.0/24"]
+    """
+    (router,) = parse(text, "spec.toml").routers
+    sent = {ip: leaves_by(router, ip_address(ip)).dev for ip in (
+        "10.42.0.9", "10.42.0.200", "10.42.0.201", "10.43.0.9", "10.43.0.10")}  # fmt: skip
+    assert sent == {
+        "10.42.0.9": "ens4", "10.42.0.200": "ens3", "10.42.0.201": "ens4",
+        "10.43.0.9": "ens3", "10.43.0.10": "ens4",
+    }  # fmt: skip
+
+
 TWO_ULA = """
 [router.wan]
 uplink = "ens3"
