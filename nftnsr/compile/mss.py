@@ -32,6 +32,15 @@ def segment(router: Router, uplink: Uplink, each: Family) -> int:
     return (uplink.mtu or _USUAL_MTU) - _HEADERS[each.version] if named in (True, False) else named
 
 
+def segments(router: Router, each: Family) -> Iterator[tuple[str, int]]:
+    """The uplinks with public addresses, those with the same largest segment as one set of nft."""
+    by_size: dict[int, list[str]] = defaultdict(list)
+    for uplink in router.uplinks:
+        if each.on(uplink).public:
+            by_size[segment(router, uplink, each)].append(f'"{uplink.dev}"')
+    return ((anonymous_set(devs), size) for size, devs in by_size.items())
+
+
 def largest(router: Router, uplink: Uplink, each: Family) -> int | None:
     """The largest segment, in bytes, that either end may be told of; None where all are right."""
     return None if router.mss_clamp is False else segment(router, uplink, each)
@@ -45,9 +54,5 @@ def _rules(router: Router) -> Iterator[str]:
         return
     yield f"{go} {_SET} rt mtu"
     for each in families(router):
-        by_size: dict[int, list[str]] = defaultdict(list)
-        for uplink in router.uplinks:
-            if each.on(uplink).public:
-                by_size[segment(router, uplink, each)].append(f'"{uplink.dev}"')
-        for size, devs in by_size.items():
-            yield f"iifname {anonymous_set(devs)} meta nfproto {each.name} {_SET} {size}"
+        for devs, size in segments(router, each):
+            yield f"iifname {devs} meta nfproto {each.name} {_SET} {size}"

@@ -16,16 +16,15 @@ every connection that is older than the router, of ssh above all; here it is tol
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from attrs import evolve
 
 from nftnsr.compile import balance, forwards, limits
 from nftnsr.compile.families import Family, families, outer
-from nftnsr.compile.mss import segment
+from nftnsr.compile.mss import segments
 from nftnsr.compile.ways import FULL, Way, ways
-from nftnsr.spec.model import Router, Uplink
+from nftnsr.spec.model import Router
 from nftnsr.state.model import Chain, Set
 from nftnsr.state.words import TABLE, anonymous_set
 
@@ -64,8 +63,7 @@ def chains(router: Router) -> Iterator[Chain]:
     found = tuple(_families(router))
     if not found:
         return
-    syn = f"iifname {outer(router)} tcp flags & (fin | syn | rst | ack) == syn"
-    untracked = tuple(f"{syn} {_asked(each)} notrack" for each, _ in found)
+    untracked = tuple(rule for each, _ in found for rule in _untracked(router, each))
     yield Chain(TABLE, "untracked", _UNTRACKED, untracked)
     answers = tuple(rule for each, _ in found for rule in _answers(router, each))
     yield Chain(TABLE, "cookies", _INPUT, answers)  # `synproxy` is a keyword
@@ -84,13 +82,21 @@ def _families(router: Router) -> Iterator[tuple[Family, tuple[Way, ...]]]:
     return ((each, here) for each, here in found if here)
 
 
+def _untracked(router: Router, each: Family) -> Iterator[str]:
+    """The largest segment of the client is what the server is told, and its SYN meets no chain mss.
+
+    The cookie has room for few sizes: none above 1460 over IPv4, but 8940 over IPv6.
+    """
+    syn = f"tcp flags & (fin | syn | rst | ack) == syn {_asked(each)}"
+    if router.mss_clamp is False:
+        yield f"iifname {outer(router)} {syn} notrack"
+        return
+    for devs, size in segments(router, each):
+        yield f"iifname {devs} {syn} tcp option maxseg size set {size} notrack"
+
+
 def _answers(router: Router, each: Family) -> Iterator[str]:
-    by_size: dict[int, list[Uplink]] = defaultdict(list)
-    for uplink in router.uplinks:
-        if each.on(uplink).public:
-            by_size[segment(router, uplink, each)].append(uplink)
-    for size, uplinks in by_size.items():
-        devs = anonymous_set(f'"{uplink.dev}"' for uplink in uplinks)
+    for devs, size in segments(router, each):
         answer = f"synproxy mss {size} wscale {_WSCALE} timestamp sack-perm"
         yield f"iifname {devs} {_asked(each)} {answer}"
 

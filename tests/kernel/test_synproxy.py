@@ -101,6 +101,20 @@ def exchange(server: socket.socket, client: socket.socket) -> tuple[bytes, bytes
 
 
 @pytest.mark.parametrize("version", [4, 6])
+def test_server_is_told_what_fits_through_the_uplink(net: Net, version: int) -> None:
+    source, public, inner, _ = OF[version]
+    server = net.serve(inner, 8080)
+    forward = f'{{ port = 80, to = "{FORWARD[version]}", synproxy = true }}'
+    net.apply(f"mss_clamp = 1300\nforward = [{forward}]")
+    with net.client(source) as client:
+        client.settimeout(5)
+        client.connect((public, 80))
+        assert select.select([server], [], [], 5)[0]
+        with server.accept()[0] as there:
+            assert there.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) <= 1300
+
+
+@pytest.mark.parametrize("version", [4, 6])
 def test_flood_gets_no_further_than_the_router_and_clients_get_through(
     net: Net, version: int
 ) -> None:
