@@ -51,7 +51,13 @@ def isolate() -> None:
         if ctypes.get_errno() != errno.EPERM:
             _check(-1, "unshare network and mount namespace")
         _become_root_of_its_own()
-    _check(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "mount --make-rprivate /")
+    if _libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
+        if ctypes.get_errno() != errno.EINVAL:
+            _check(-1, "mount --make-rprivate /")
+        raise KernelError(
+            "/ is no mount point, as in a chroot, so what is mounted here would be seen elsewhere",
+            "before the chroot make it one: mount --bind DIRECTORY DIRECTORY",
+        )
     # All of /run: so the sockets of the machine's own daemons are out of reach, too.
     _mount_tmpfs(_RUN)
     for name in _BELOW_RUN:

@@ -188,3 +188,26 @@ def test_world_runs_real_programs() -> None:
                 subprocess.run, ["ping", "-c", "1", "-W", "2", "1.2.3.4"], capture_output=True
             )
             assert ping.returncode == 0
+
+
+def rehearse_in(root: Path, prepare: str) -> subprocess.CompletedProcess[str]:
+    """Rehearse the article in a chroot to `root`, which has all that / has, once it is prepared."""
+    article = Path(__file__).parents[2] / "rulesets" / "article.toml"
+    script = f"""
+      mkdir -p {root}; {prepare}; cd /
+      for name in *; do
+        if [ -h $name ]; then cp -df $name {root}/
+        elif [ -d $name ]; then mkdir -p {root}/$name; mount --rbind /$name {root}/$name; fi
+      done
+      chroot {root} {sys.executable} -m nftnsr rehearse {article}
+    """
+    command = ["unshare", "--mount", "bash", "-ec", script]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_chroot_whose_root_is_no_mount_point_is_named_with_the_repair(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    refused = rehearse_in(root, ":")
+    assert refused.returncode == 2
+    assert "/ is no mount point" in refused.stderr and "mount --bind" in refused.stderr
+    assert rehearse_in(root, f"mount --bind {root} {root}").returncode == 0
