@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from nftnsr.cli import parser
+from nftnsr.arguments import parser
 from nftnsr.manual.spec import FORWARDS
 from nftnsr.manual.verbs import Option, Verb, common, verbs
 from nftnsr.spec.reference import Row, Section, reference

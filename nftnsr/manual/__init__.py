@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nftnsr.cli import parser
+from nftnsr.arguments import parser
 from nftnsr.manual.command import nftnsr_1
 from nftnsr.manual.completions import bash, zsh
 from nftnsr.manual.spec import nftnsr_toml_5

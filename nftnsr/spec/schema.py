@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from ipaddress import IPv6Address
-from typing import Any, Final, assert_never, get_args
+from typing import Any, Final, get_args
 
 import tomli
 from attrs import Attribute, fields_dict
@@ -88,6 +88,61 @@ _PATTERNS: Final = {
     "duration": "[0-9]{1,10}[smhd]",
 }
 
+_STRINGS: Final = {
+    Kind.INTERFACE: "interface",
+    Kind.INTERFACE_ADDRESS: "address with prefix length",
+    Kind.NAMESPACE: "namespace",
+    Kind.LINK_LOCAL: "link-local address",
+    Kind.PROTOCOLS: "protocols",
+    Kind.LIMIT: "limit",
+    Kind.NETWORK: "network",
+    Kind.POOL: "pool",
+    Kind.NAME: "forward name",
+    Kind.RATE: "rate",
+    Kind.LOG_PREFIX: "log prefix",
+    Kind.DESTINATION: "destination",
+    Kind.ADDRESS: "address",
+    Kind.MAC: "MAC address",
+    Kind.DURATION: "duration",
+}
+_ARRAYS: Final = {
+    Kind.INTERFACE_ADDRESSES: "address with prefix length",
+    Kind.NETWORKS: "network",
+    Kind.SOURCES: "network",
+    Kind.ONE_TO_ONE: "pair of addresses",
+    Kind.PREFIXES: "pair of prefixes",
+    Kind.EGRESS: "way out",
+    Kind.RULES: "rule",
+    Kind.NEIGHBOURS: "neighbour",
+    Kind.ALTNAMES: "alternative name",
+}
+_ONE_OR_MORE: Final = {Kind.PUBLIC: "address", Kind.TARGETS: "target"}
+_STRINGS_OR_TABLES: Final[Mapping[Kind, tuple[str, dict[str, Key], type]]] = {
+    Kind.UPLINK_ADDRESSES: ("address with prefix length", ADDRESS_KEYS, AddressOptions),
+    Kind.FORWARDS: ("forward", FORWARD_KEYS, Forward),
+    Kind.SNAT: ("translation", SNAT_KEYS, SourceNat),
+    Kind.SERVICES: ("port", SERVICE_KEYS, Service),
+    Kind.ROUTES: ("route", ROUTE_KEYS, StaticRoute),
+}
+_INTEGERS: Final = {
+    Kind.VLAN: (1, 4094),
+    Kind.COUNT: (0, 2**31 - 1),
+    Kind.LOG_GROUP: (0, 65535),
+    Kind.ROUTING_TABLE: (1, 2**32 - 1),
+    Kind.MTU: (68, 65535),
+    Kind.METRIC: (1, 2**31 - 1),
+    Kind.MARK: (1, 2**32 - 1),
+}
+_CHOICES: Final[Mapping[Kind, tuple[str | int, ...]]] = {
+    Kind.UPLINK_KIND: get_args(UplinkKind),
+    Kind.UPLINK_MODE: ("bridge", "private", "vepa", "l2", "l3", "l3s"),
+    Kind.LEVEL: (0, 1, 2),
+    Kind.INBOUND_IPV6: ("open", "forwards"),
+    Kind.BALANCE: ("source", "round-robin"),
+    Kind.SOURCE_PORTS: ("preserve", "random", "fully-random"),
+    Kind.ROUTE_TYPE: ("unicast", "blackhole", "unreachable", "prohibit"),
+}
+
 
 def schema() -> Schema:
     """The whole schema, JSON Schema draft 2020-12."""
@@ -136,87 +191,47 @@ def _property(key: Key, fields: Mapping[str, Attribute[Any]]) -> Schema:
 
 
 def _value(key: Key) -> Schema:
-    match key.kind:
+    kind = key.kind
+    if kind in _STRINGS:
+        return _string(_STRINGS[kind])
+    if kind in _ARRAYS:
+        return _array(_string(_ARRAYS[kind]), key.required or kind is Kind.SOURCES)
+    if kind in _ONE_OR_MORE:
+        return _one_or_more(_ONE_OR_MORE[kind])
+    if kind in _STRINGS_OR_TABLES:
+        string, keys, model = _STRINGS_OR_TABLES[kind]
+        return _array({"anyOf": [_string(string), _table(keys, model)]}, key.required)
+    if kind in _INTEGERS:
+        return _integer(*_INTEGERS[kind])
+    if kind in _CHOICES:
+        return {"enum": list(_CHOICES[kind])}
+    return _structure(kind)
+
+
+def _structure(kind: Kind) -> Schema:
+    """Of a kind that is like no other."""
+    match kind:
         case Kind.UPLINK:
             return {"anyOf": [_string("interface"), _table(MADE_KEYS, MadeUplink)]}
         case Kind.UPLINKS:
             return _tables(_UPLINK_NAME, _table(FURTHER_KEYS, Uplink))
-        case Kind.UPLINK_KIND:
-            return {"enum": list(get_args(UplinkKind))}
-        case Kind.UPLINK_MODE:
-            return {"enum": ["bridge", "private", "vepa", "l2", "l3", "l3s"]}
-        case Kind.VLAN:
-            return _integer(1, 4094)
-        case Kind.INTERFACE:
-            return _string("interface")
-        case Kind.UPLINK_ADDRESSES:
-            table = _table(ADDRESS_KEYS, AddressOptions)
-            return _array({"anyOf": [_string("address with prefix length"), table]}, key.required)
-        case Kind.INTERFACE_ADDRESS:
-            return _string("address with prefix length")
-        case Kind.INTERFACE_ADDRESSES:
-            return _array(_string("address with prefix length"), key.required)
         case Kind.GATEWAYS:
             return {**_array(_string("address")), "maxItems": 2}
-        case Kind.NETWORKS:
-            return _array(_string("network"))
-        case Kind.SOURCES:
-            return _array(_string("network"), not_empty=True)
-        case Kind.FORWARDS:
-            return _array({"anyOf": [_string("forward"), _table(FORWARD_KEYS, Forward)]})
         case Kind.HOST:
             return _table(HOST_KEYS, Inner)
         case Kind.INNER:
             return {"type": "object", "additionalProperties": _table(INNER_KEYS, Inner)}
-        case Kind.NAMESPACE:
-            return _string("namespace")
         case Kind.FILTER:
             return _table(FILTER_KEYS, Filter)
         case Kind.FLAG:
             return {"type": "boolean"}
-        case Kind.COUNT:
-            return _integer(0, 2**31 - 1)
-        case Kind.LEVEL:
-            return {"enum": [0, 1, 2]}
-        case Kind.INBOUND_IPV6:
-            return {"enum": ["open", "forwards"]}
-        case Kind.LINK_LOCAL:
-            return _string("link-local address")
         case Kind.PORTS:
             one = [_integer(1, 65535), _string("ports")]
             return {"anyOf": [*one, _array({"anyOf": one}, not_empty=True)]}
-        case Kind.PROTOCOLS:
-            return _string("protocols")
-        case Kind.PUBLIC:
-            return _one_or_more("address")
-        case Kind.TARGETS:
-            return _one_or_more("target")
-        case Kind.BALANCE:
-            return {"enum": ["source", "round-robin"]}
-        case Kind.LIMIT:
-            return _string("limit")
-        case Kind.ONE_TO_ONE:
-            return _array(_string("pair of addresses"))
-        case Kind.PREFIXES:
-            return _array(_string("pair of prefixes"))
-        case Kind.SNAT:
-            return _array({"anyOf": [_string("translation"), _table(SNAT_KEYS, SourceNat)]})
-        case Kind.NETWORK:
-            return _string("network")
-        case Kind.POOL:
-            return _string("pool")
-        case Kind.SOURCE_PORTS:
-            return {"enum": ["preserve", "random", "fully-random"]}
         case Kind.HELPERS:
             return _array({"enum": list(get_args(Helper))})
-        case Kind.NAME:
-            return _string("forward name")
         case Kind.MSS:
             return {"anyOf": [{"type": "boolean"}, _integer(536, 65495)]}
-        case Kind.SERVICES:
-            return _array({"anyOf": [_string("port"), _table(SERVICE_KEYS, Service)]})
-        case Kind.EGRESS:
-            return _array(_string("way out"))
         case Kind.BLOCKLISTS:
             name = "^[A-Za-z][A-Za-z0-9_-]{0,30}$"
             return {
@@ -224,46 +239,14 @@ def _value(key: Key) -> Schema:
                 "additionalProperties": False,
                 "patternProperties": {name: {"type": "string"}},
             }
-        case Kind.RATE:
-            return _string("rate")
-        case Kind.LOG_PREFIX:
-            return _string("log prefix")
-        case Kind.LOG_GROUP:
-            return _integer(0, 65535)
-        case Kind.ROUTES:
-            return _array({"anyOf": [_string("route"), _table(ROUTE_KEYS, StaticRoute)]})
-        case Kind.RULES:
-            return _array(_string("rule"))
-        case Kind.NEIGHBOURS:
-            return _array(_string("neighbour"))
-        case Kind.DESTINATION:
-            return _string("destination")
-        case Kind.ADDRESS:
-            return _string("address")
-        case Kind.ROUTE_TYPE:
-            return {"enum": ["unicast", "blackhole", "unreachable", "prohibit"]}
-        case Kind.ROUTING_TABLE:
-            return _integer(1, 2**32 - 1)
         case Kind.SYSCTLS:
             # Unquoted, the dots of a name make tables in tables.
             return {
                 "type": "object",
                 "additionalProperties": {"type": ["integer", "string", "object"]},
             }
-        case Kind.MTU:
-            return _integer(68, 65535)
-        case Kind.MAC:
-            return _string("MAC address")
-        case Kind.METRIC:
-            return _integer(1, 2**31 - 1)
-        case Kind.MARK:
-            return _integer(1, 2**32 - 1)
-        case Kind.ALTNAMES:
-            return _array(_string("alternative name"))
-        case Kind.DURATION:
-            return _string("duration")
         case _:
-            assert_never(key.kind)
+            raise AssertionError(f"no schema of {kind}")
 
 
 def _tables(name: str, table: Schema) -> Schema:

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from nftnsr.cli import parser
+from nftnsr.arguments import parser
 from nftnsr.manual.command import nftnsr_1
 from nftnsr.manual.roff import bold, example, item, page, paragraph, section
 from nftnsr.manual.spec import EXAMPLE, FORWARDS, nftnsr_toml_5

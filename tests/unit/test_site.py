@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from nftnsr.cli import parser
+from nftnsr.arguments import parser
 from nftnsr.manual.verbs import verbs
 from nftnsr.spec import reread
 from nftnsr.spec.reference import reference
