@@ -316,7 +316,7 @@ def test_balanced_forward_has_sources_addresses_and_both_families(net: Net) -> N
     assert refused(net, CLIENT, (SECOND, 5001), servers)
     assert refused(net, "203.0.113.9", (PUBLIC, 5001), servers)
     both = [net.serve(address, 6001, "udp") for address in servers6]
-    seen = {ask(net, f"2001:db8:ffff::{n}", (PUBLIC6, 5001), both) for n in range(1, 41)}
+    seen = {ask(net, f"2001:db8:ffff::{n}", (PUBLIC6, 5001), both) for n in range(101, 141)}
     assert {each[0] for each in seen if each} == set(servers6)
 
 
@@ -497,7 +497,7 @@ def test_networks_leave_as_the_addresses_that_are_named_for_them(net: Net) -> No
     seen = {outward(net, f"10.43.0.{n}") for n in range(2, 22)}
     assert seen <= {f"192.0.2.{n}" for n in range(64, 68)}
     assert len(seen) > 1
-    everywhere = [outward(net, "10.43.0.2", f"198.51.100.{n}") for n in range(1, 9)]
+    everywhere = [outward(net, "10.43.0.2", f"198.51.100.{n}") for n in range(101, 109)]
     assert len(set(everywhere)) == 1
 
 

@@ -104,7 +104,8 @@ def broken(item: Item) -> Iterator[tuple[str, tuple[Item, ...]]]:
         case Neighbour(address=address):
             yield f"neighbour {address}", ()
         case Sysctl(path=path, value=value):
-            other = "200" if path.endswith("proxy_delay") else str(int(value == "0"))
+            # The kernel answers after any time up to this one: it is a quarter of an hour.
+            other = "100000" if path.endswith("proxy_delay") else str(int(value == "0"))
             yield f"sysctl {path} = {other}", (evolve(item, value=other),)
         case _:
             return
