@@ -70,6 +70,7 @@ class Net:
         config.write_text(
             f"listen_ipv6=YES\nlisten_port={port}\nbackground=NO\nanonymous_enable=YES\n"
             f"anon_root={self.files / 'tree'}\nseccomp_sandbox=NO\nconnect_from_port_20=NO\n"
+            f"secure_chroot_dir={self.files / 'tree'}\n"  # the usual one is in /run, made at boot
         )
         self.stack.enter_context(
             running(self.room(address), ["vsftpd", str(config)], address, port)
