@@ -5,9 +5,11 @@ One JSON file a router in /var/lib/nftnsr, readable by root only, written whole 
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 from attrs import frozen
 
@@ -43,7 +45,7 @@ def read(router: str) -> Record | None:
     except FileNotFoundError:
         return None
     try:
-        record = serial.from_text(text, Record)
+        record = serial.load(_in_this_form(json.loads(text)), Record)
     except Exception as error:
         raise RecordError(
             f"{path} is damaged ({type(error).__name__}): it holds what the host had before the "
@@ -51,6 +53,13 @@ def read(router: str) -> Record | None:
         ) from error
     assert isinstance(record, Record)
     return record
+
+
+def _in_this_form(data: dict[str, Any]) -> dict[str, Any]:
+    """A record as an earlier version wrote it, which knew of one uplink only, or this one."""
+    taken = data.get("taken", [])
+    one = [] if taken is None else [taken]
+    return data if isinstance(taken, list) else {**data, "taken": one}
 
 
 def prove_writable() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from nftnsr.kernel.errors import KernelError
@@ -70,6 +72,21 @@ def test_down_gives_back_an_address_that_was_tentative_when_it_was_found(
     apply_spec(machine, article)
     assert down(machine, "ens3").left == ()
     assert "fe80::" in sh("ip -6 address show ens3 scope link")
+
+
+def test_record_of_an_earlier_version_is_understood(
+    machine: Machine, segment: Segment, article: Spec
+) -> None:
+    """It outlives the program that wrote it; one that knew of a single uplink wrote it bare."""
+    before = everything()
+    apply_spec(machine, article)
+    path = records.DIRECTORY / "ens3.json"
+    data = json.loads(path.read_text())
+    (data["taken"],) = data["taken"]
+    path.write_text(json.dumps(data))
+    assert drift(machine, article) == ()
+    down(machine, "ens3")
+    assert_same(everything(), before)
 
 
 def test_paths_of_a_route_over_two_links_come_back_to_those_that_stayed(
