@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from nftnsr import __version__
 from nftnsr.commands.packets import add_question
@@ -51,6 +51,66 @@ _HELP: dict[Verb, str] = {
 
 
 _SPEC = "TOML files; without any, every /etc/nftnsr/*.toml"
+
+
+_FLAG: Final = {"action": "store_true"}
+_OPTIONS: Final[dict[Verb, dict[str, dict[str, Any]]]] = {
+    "compile": {
+        "--ruleset": {**_FLAG, "help": "print the nftables rulesets only"},
+        "--explain": {
+            **_FLAG,
+            "help": "beside each rule and command, the lines of the spec that it comes from",
+        },
+    },
+    "diff": {
+        "--full": {
+            **_FLAG,
+            "help": "look at everything, even if nothing can have changed since it was in sync",
+        },
+    },
+    "apply": {
+        "--uplink-timeout": {
+            "type": duration, "default": 0.0, "metavar": "30s",
+            "help": "wait so long for an uplink that is not there yet, as at boot",
+        },
+    },
+    "status": {
+        "--watch": {
+            "type": duration, "nargs": "?", "const": 2.0, "metavar": "2s",
+            "help": "look again and again",
+        },
+    },
+    "rehearse": {
+        "--from-live": {
+            **_FLAG,
+            "help": "let the twin begin as this host is now, in the place of what the spec says "
+            "of it",
+        },
+        "--junit": {
+            "type": Path, "metavar": "FILE",
+            "help": "write the results as JUnit XML, for a continuous integration",
+        },
+    },
+    "graph": {
+        "--format": {
+            "choices": ("svg", "mermaid", "dot"), "default": "svg",
+            "help": "as svg for a README or a browser (the default), or as text: mermaid, dot",
+        },
+        "--output -o": {"metavar": "FILE", "help": "write the picture there, not to stdout"},
+    },
+    "recover": {
+        "--accept": {
+            **_FLAG, "help": "take the machine as it is where something cannot be undone",
+        },
+    },
+    "units": {
+        "--root": {
+            "type": Path, "metavar": "DIR",
+            "help": "work in the tree of another machine, of an image",
+        },
+    },
+    "revert": {"--ready": {"type": int}},
+}  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
@@ -100,84 +160,22 @@ def _operands(verb: Verb, made: argparse.ArgumentParser) -> None:
 
 def _options(verb: Verb, made: argparse.ArgumentParser) -> None:
     """Those that no other verb has."""
+    for names, words in _OPTIONS.get(verb, {}).items():
+        made.add_argument(*names.split(), **words)
     match verb:
-        case "compile":
-            _flag(made, "--ruleset", "print the nftables rulesets only")
-            _flag(
-                made,
-                "--explain",
-                "beside each rule and command, the lines of the spec that it comes from",
-            )
-        case "diff":
-            _flag(
-                made,
-                "--full",
-                "look at everything, even if nothing can have changed since it was in sync",
-            )
-        case "apply":
-            made.add_argument(
-                "--uplink-timeout",
-                type=duration,
-                default=0.0,
-                metavar="30s",
-                help="wait so long for an uplink that is not there yet, as at boot",
-            )
-        case "status":
-            made.add_argument(
-                "--watch",
-                type=duration,
-                nargs="?",
-                const=2.0,
-                metavar="2s",
-                help="look again and again",
-            )
-        case "rehearse":
-            _flag(
-                made,
-                "--from-live",
-                "let the twin begin as this host is now, in the place of what the spec says of it",
-            )
-            made.add_argument(
-                "--junit",
-                type=Path,
-                metavar="FILE",
-                help="write the results as JUnit XML, for a continuous integration",
-            )
-        case "graph":
-            made.add_argument(
-                "--format",
-                choices=("svg", "mermaid", "dot"),
-                default="svg",
-                help="as svg for a README or a browser (the default), or as text: mermaid, dot",
-            )
-            made.add_argument(
-                "--output", "-o", metavar="FILE", help="write the picture there, not to stdout"
-            )
-        case "recover":
-            _flag(made, "--accept", "take the machine as it is where something cannot be undone")
-        case "units":
-            made.add_argument(
-                "--root",
-                type=Path,
-                metavar="DIR",
-                help="work in the tree of another machine, of an image",
-            )
         case "watch":
             add_watch(made)
         case "trace":
             add_question(made)
-        case "revert":
-            made.add_argument("--ready", type=int)
 
 
 def _shared(verb: Verb, made: argparse.ArgumentParser) -> None:
     """Those that several verbs have."""
     if verb in ("apply", "reload", "watch"):
-        _flag(
-            made,
-            "--lockout-ok",
-            "apply even if this ssh session, or what the host's firewall lets in, may be lost",
-        )
+        made.add_argument(
+            "--lockout-ok", action="store_true",
+            help="apply even if this ssh session, or what the host's firewall lets in, may be lost",
+        )  # fmt: skip
     if verb in ("apply", "down"):
         add_terms(made)
     if verb in ("apply", "reload", "down", "confirm", "rollback", "recover"):
@@ -189,7 +187,3 @@ def _shared(verb: Verb, made: argparse.ArgumentParser) -> None:
             metavar="FILE",
             help="write metrics for a Prometheus node exporter's textfile collector",
         )
-
-
-def _flag(made: argparse.ArgumentParser, name: str, help: str) -> None:
-    made.add_argument(name, action="store_true", help=help)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from nftnsr.transaction.apply import apply_spec
 from tests.tools import need
 
 from .conftest import sh
+from .test_programs import running
 
 PUBLIC, PUBLIC6 = "1.2.3.4", "2001:db8:1::3"
 INNER, INNER6 = "10.42.0.10", "fd00:42::10"
@@ -73,7 +72,7 @@ class Net:
             f"secure_chroot_dir={self.files / 'tree'}\n"  # the usual one is in /run, made at boot
         )
         self.stack.enter_context(
-            running(self.room(address), ["vsftpd", str(config)], address, port)
+            running(self.room(address), ["vsftpd", str(config)], port, address)
         )
 
 
@@ -92,31 +91,6 @@ def net(tmp_path: Path) -> Iterator[Net]:
             sh("sysctl -qw net.ipv6.ip_nonlocal_bind=1", made.room(address))
         with made.stack:
             yield made
-
-
-@contextmanager
-def running(room: Room, command: list[str], address: str, port: int) -> Iterator[None]:
-    """A program in a room, up when it accepts connections."""
-    process = room.run(
-        subprocess.Popen, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        deadline = time.monotonic() + 20
-        while not room.run(_answers, address, port):
-            assert process.poll() is None, process.stdout.read()
-            assert time.monotonic() < deadline, f"{command[0]} does not answer"
-            time.sleep(0.02)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(address: str, port: int) -> bool:
-    with suppress(OSError):
-        socket.create_connection((address, port), timeout=1).close()
-        return True
-    return False
 
 
 def fetch(net: Net, client: str, url: str, *options: str, seconds: float = 15) -> str | None:
@@ -176,7 +150,7 @@ def test_tftp_server_answers_from_another_port(net: Net) -> None:
         "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=5353", "--user=root",
         "--enable-tftp", f"--tftp-root={net.files / 'tree'}", "--pid-file", "--listen-address", FAR,
     ]  # fmt: skip
-    net.stack.enter_context(running(net.world.internet, command, FAR, 5353))
+    net.stack.enter_context(running(net.world.internet, command, 5353, FAR))
     for keys, gets in (('helpers = ["tftp"]', TEXT), ("", None)):
         net.apply(keys)
         assert fetch(net, INNER, f"tftp://{FAR}/file", seconds=15 if gets else 1) == gets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from .host import HOST_KEYS
 from .key import Key, Kind, by_name
 
 INNER_KEYS: Final = by_name(
@@ -59,18 +60,8 @@ INNER_KEYS: Final = by_name(
         "The link-local IPv6 address of the far end.",
         '"fe80::2"',
     ),
-    Key(
-        "router_link_local",
-        Kind.LINK_LOCAL,
-        "The link-local IPv6 address of the router's end.",
-        '"fe80::1"',
-    ),
-    Key(
-        "mtu",
-        Kind.MTU,
-        "The MTU of both ends of the veth pair, in bytes.",
-        "1500",
-    ),
+    HOST_KEYS["router_link_local"],
+    HOST_KEYS["mtu"],
     Key(
         "mac",
         Kind.MAC,
